@@ -1,0 +1,6 @@
+//! mailrun: a bulk mailing campaign engine for the terminal.
+//!
+//! The rooms, from the ground up; each opens with its own story. A line may import from a lower room,
+//! never from a higher one (`tests/architecture.rs` keeps the arrows, `ARCHITECTURE.md` draws them).
+
+pub mod mail;

@@ -1,0 +1,195 @@
+//! What a plan freezes, and whom it left out.
+//!
+//! A plan is a campaign as it stood when it was planned: everything that decides the octets of a message
+//! ([`Content`]), and the recipients. Its id is a hash over both. What only decides when and through
+//! which relay a message leaves is not frozen.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::ops::Range;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::address::{Address, Mailbox};
+
+/// The id of a plan: a hash over its content and its recipients.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct PlanId(pub [u8; 16]);
+
+impl PlanId {
+    /// Reads the 32 hexadecimal digits that [`fmt::Display`] writes.
+    pub fn parse(text: &str) -> Option<Self> {
+        let mut octets = [0; 16];
+        if text.len() != 32 || !text.is_ascii() {
+            return None;
+        }
+        for (index, octet) in octets.iter_mut().enumerate() {
+            *octet = u8::from_str_radix(&text[2 * index..2 * index + 2], 16).ok()?;
+        }
+        Some(Self(octets))
+    }
+
+    /// The first twelve digits: enough for people.
+    pub fn short(self) -> String {
+        self.to_string()[..12].to_owned()
+    }
+}
+
+impl fmt::Display for PlanId {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|octet| write!(formatter, "{octet:02x}"))
+    }
+}
+
+/// Whether each recipient gets a message of their own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Mode {
+    /// One recipient a message, named in To.
+    #[default]
+    Personal,
+    /// Recipients whose rendered message is equal share a transaction; none of them is named in it.
+    Grouped,
+}
+
+/// A template or setting, and where it stands, so that a fault in it can be pointed at.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Source {
+    /// The file, relative to the workspace.
+    pub file: String,
+    /// The whole text of that file, or of the setting alone where it is written with escapes.
+    pub document: Arc<str>,
+    /// Where in the document the template stands, in octets.
+    pub span: Range<usize>,
+}
+
+impl Source {
+    /// A file that is a template from beginning to end.
+    pub fn file(file: impl Into<String>, text: impl Into<Arc<str>>) -> Self {
+        let document = text.into();
+        Self { file: file.into(), span: 0..document.len(), document }
+    }
+
+    /// The template itself.
+    pub fn text(&self) -> &str {
+        &self.document[self.span.clone()]
+    }
+}
+
+/// How people leave the list.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Unsubscribe {
+    /// A template that gives the HTTPS address of one-click unsubscription (RFC 8058); `{{token}}` names
+    /// campaign and recipient and cannot be forged.
+    pub url: Option<Source>,
+    /// The address that takes unsubscriptions by mail.
+    pub mailto: Option<Address>,
+}
+
+/// Everything that decides the octets of a campaign's messages.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Content {
+    /// The campaign's name: that of its folder.
+    pub campaign: String,
+    /// 1, and one more for each `send --again`.
+    pub edition: u32,
+    /// Whether each recipient gets a message of their own.
+    pub mode: Mode,
+    /// Who writes.
+    pub from: Mailbox,
+    /// Where answers go, if not to From.
+    pub reply_to: Option<Mailbox>,
+    /// Where bounces go.
+    pub reverse_path: Address,
+    /// The Subject.
+    pub subject: Source,
+    /// The text body; at least one of the two bodies is there.
+    pub text: Option<Source>,
+    /// The HTML body.
+    pub html: Option<Source>,
+    /// Partials by the name that `{{> name}}` uses.
+    pub partials: BTreeMap<String, Source>,
+    /// More header fields: name and template of the value.
+    pub headers: BTreeMap<String, Source>,
+    /// List-Id (RFC 2919), without angle brackets.
+    pub list_id: Option<String>,
+    /// The columns of the list, in its order.
+    pub columns: Vec<String>,
+    /// Which column holds the address.
+    pub email_column: usize,
+    /// A template of the display name in To; none: no name.
+    pub name: Option<Source>,
+    /// What To shows in grouped mode; none: `undisclosed-recipients:;`.
+    pub to: Option<Mailbox>,
+    /// What stands for an empty cell, by column.
+    pub defaults: BTreeMap<String, String>,
+    /// The separator of columns whose cells hold a list, by column.
+    pub split: BTreeMap<String, String>,
+    /// How people leave the list.
+    pub unsubscribe: Unsubscribe,
+    /// Whether bodies may be sent as 8bit, for relays of one's own that announce 8BITMIME.
+    pub eight_bit: bool,
+}
+
+/// Why a row of the list is not written to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reason {
+    /// The address stands in an earlier row.
+    Duplicate,
+    /// The address, the number of cells or the rendering is wrong.
+    Invalid,
+    /// The campaign's `where` leaves the row out.
+    Filtered,
+    /// The address is on the suppression list.
+    Suppressed,
+    /// The campaign wrote to the address before.
+    Already,
+}
+
+/// How many rows were left out of a plan, and why.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Excluded {
+    /// The address stands in an earlier row.
+    pub duplicate: u64,
+    /// The address, the number of cells or the rendering is wrong.
+    pub invalid: u64,
+    /// The campaign's `where` leaves the row out.
+    pub filtered: u64,
+    /// The address is on the suppression list.
+    pub suppressed: u64,
+    /// The campaign wrote to the address before.
+    pub already: u64,
+}
+
+impl Excluded {
+    /// Counts one more row left out.
+    pub fn add(&mut self, reason: Reason) {
+        *match reason {
+            Reason::Duplicate => &mut self.duplicate,
+            Reason::Invalid => &mut self.invalid,
+            Reason::Filtered => &mut self.filtered,
+            Reason::Suppressed => &mut self.suppressed,
+            Reason::Already => &mut self.already,
+        } += 1;
+    }
+
+    /// All rows left out.
+    pub fn total(&self) -> u64 {
+        self.duplicate + self.invalid + self.filtered + self.suppressed + self.already
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_plan_id_is_read_back_from_what_it_shows() {
+        let id = PlanId([0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 255]);
+        assert_eq!(PlanId::parse(&id.to_string()), Some(id));
+        assert_eq!(PlanId::parse("xyz"), None);
+        assert_eq!(id.short(), "000102030405");
+    }
+}
