@@ -4,3 +4,4 @@
 //! never from a higher one (`tests/architecture.rs` keeps the arrows, `ARCHITECTURE.md` draws them).
 
 pub mod mail;
+pub mod policy;
