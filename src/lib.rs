@@ -6,4 +6,5 @@
 pub mod engine;
 pub mod mail;
 pub mod policy;
+pub mod relay;
 pub mod sandbox;

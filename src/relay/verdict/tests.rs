@@ -1,0 +1,132 @@
+//! The table of labelled replies, and what must hold for every reply.
+
+use std::time::Duration;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::relay::rules;
+
+const REPLIES: &str = include_str!("replies.txt");
+
+const PHASES: [(&str, Phase); 9] = [
+    ("connect", Phase::Connect),
+    ("ehlo", Phase::Ehlo),
+    ("starttls", Phase::StartTls),
+    ("auth", Phase::Auth),
+    ("mail", Phase::Mail),
+    ("rcpt", Phase::Rcpt),
+    ("data", Phase::Data),
+    ("end", Phase::End),
+    ("other", Phase::Other),
+];
+
+/// One line of the table.
+struct Row {
+    profile: Profile,
+    phase: Phase,
+    reply: Reply,
+    /// class, scope, permanence and, where one is stated, the wait in seconds.
+    label: String,
+}
+
+fn rows() -> impl Iterator<Item = Row> {
+    let lines = REPLIES.lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
+    lines.map(|line| {
+        let (said, label) = line.split_once(" => ").expect(line);
+        let mut words = said.splitn(4, ' ');
+        let mut word = || words.next().unwrap_or_default();
+        let (profile, phase, code, text) = (word(), word(), word(), word());
+        let profile = Profile::ALL.into_iter().find(|known| known.name() == profile).expect(line);
+        let phase = PHASES.into_iter().find(|(name, _)| *name == phase).expect(line).1;
+        let reply = Reply::new(code.parse().expect(line), text.replace("\\n", "\n"));
+        Row { profile, phase, reply, label: label.to_owned() }
+    })
+}
+
+fn label(verdict: Verdict) -> String {
+    let scope = format!("{:?}", verdict.scope).to_lowercase();
+    let permanence = format!("{:?}", verdict.permanence).to_lowercase();
+    let wait = verdict.wait.map_or_else(String::new, |wait| format!(" {}", wait.as_secs()));
+    format!("{} {scope} {permanence}{wait}", verdict.class)
+}
+
+#[test]
+fn every_labelled_reply_is_judged_as_labelled() {
+    let wrong: Vec<String> = rows()
+        .map(|row| (label(judge(row.phase, &row.reply, row.profile)), row))
+        .filter(|(judged, row)| *judged != row.label)
+        .map(|(judged, row)| {
+            format!("{:?} {} {}: {judged}, not {}", row.profile, row.phase, row.reply, row.label)
+        })
+        .collect();
+    assert!(wrong.is_empty(), "{}\n{} rows are wrong", wrong.join("\n"), wrong.len());
+    assert!(rows().count() >= 300);
+}
+
+#[test]
+fn every_class_has_labelled_replies() {
+    for class in Class::ALL {
+        let count = rows().filter(|row| row.label.split(' ').next() == Some(class.name())).count();
+        assert!(count >= 10, "{class} has {count}");
+    }
+}
+
+/// Each code at each phase, without words: what the phase says by default.
+#[test]
+fn a_bare_code_has_the_scope_of_its_phase() {
+    for code in 400..600 {
+        for (name, phase) in PHASES {
+            let verdict = judge(phase, &Reply::new(code, ""), Profile::Generic);
+            let personal = matches!(verdict.scope, Scope::Recipient | Scope::Domain | Scope::Message);
+            match phase {
+                Phase::Rcpt | Phase::Data | Phase::End => {}
+                Phase::Mail => assert!(!personal || code == 552, "{code} at {name}: {verdict:?}"),
+                Phase::Connect | Phase::Ehlo | Phase::StartTls | Phase::Auth | Phase::Other => {
+                    assert!(!personal || verdict.class == Class::Size, "{code} at {name}: {verdict:?}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_trouble_of_the_account_never_has_a_recipients_scope() {
+    for class in
+        [Class::Quota, Class::Rate, Class::Concurrency, Class::Login, Class::Blocked, Class::Protocol]
+    {
+        for (_, phase) in PHASES {
+            assert_eq!(scope(class, phase), Scope::Relay);
+        }
+    }
+    assert_eq!(scope(Class::Host, Phase::Rcpt), Scope::Host);
+}
+
+#[test]
+fn provider_rules_hold_for_their_provider_only() {
+    let reply = Reply::new(550, "5.7.30");
+    assert_eq!(judge(Phase::End, &reply, Profile::Microsoft).class, Class::Login);
+    assert_eq!(judge(Phase::End, &reply, Profile::Gmail).class, Class::Content);
+    assert!(rules::PROVIDERS.len() > 30);
+}
+
+#[test]
+fn a_long_reply_is_judged_by_its_beginning() {
+    let text = format!("{}{}", "x".repeat(100_000), "daily message quota");
+    assert_eq!(judge(Phase::End, &Reply::new(554, text), Profile::Generic).class, Class::Unknown);
+    let text = format!("daily message quota {}", "ä".repeat(100_000));
+    assert_eq!(judge(Phase::End, &Reply::new(554, text), Profile::Generic).class, Class::Quota);
+}
+
+proptest! {
+    #[test]
+    fn any_reply_is_judged(code in 200_u16..600, text in "(.|\n){0,60}", phase in 0_usize..9, profile in 0_usize..19) {
+        let reply = Reply::new(code, text);
+        let verdict = judge(PHASES[phase].1, &reply, Profile::ALL[profile]);
+        prop_assert!(verdict.wait.is_none_or(|wait| wait <= Duration::from_hours(7 * 24)));
+        if code / 100 == 4 {
+            let final_words = matches!(verdict.class, Class::DomainDead | Class::RecipientDead);
+            prop_assert!(verdict.permanence == Permanence::Transient || final_words);
+        }
+    }
+}
