@@ -8,3 +8,4 @@ pub mod mail;
 pub mod policy;
 pub mod relay;
 pub mod sandbox;
+pub mod smtp;
