@@ -1,20 +1,45 @@
-//! Relays: what a server's answer means, and how much of it is shown.
+//! Message in, outcome out: what stands between the engine and one relay's wire.
 //!
+//! In reading order:
+//!
+//! - [`submit`](Submit): the seam: work goes in, reports come out, a settlement for every batch;
+//! - [`settings`](RelaySettings): what a pool must know of its relay;
 //! - [`profile`](Profile): whose habits of speech a reply is read with;
 //! - `rules`: the table of what servers say in words;
 //! - `status`: what codes mean where the words say nothing;
 //! - [`verdict`](judge): class, scope and permanence of a refusal;
 //! - [`waits`](stated_until): for how long a server asks to be left alone;
-//! - [`wording`](words): a reply's text as it may be shown and stored.
+//! - [`wording`](words): a reply's text as it may be shown and stored;
+//! - [`settle`](settle()): from what the wire saw to what happens to each recipient, and to the charge;
+//! - `trouble`: what a failed session means for its relay;
+//! - `lane`: when another session may be opened;
+//! - `errand`: what one session draws on;
+//! - [`pool`](RelayPool): the sessions of a relay, opened on demand;
+//! - [`probe`](probe()): one session opened to be looked at.
 
+mod certificate;
+mod errand;
+mod lane;
+mod pool;
+mod probe;
 mod profile;
 mod rules;
+mod settings;
+mod settle;
 mod status;
+mod submit;
+mod trouble;
 mod verdict;
 mod waits;
 mod wording;
 
+pub use certificate::Certificate;
+pub use pool::RelayPool;
+pub use probe::{Asked, Probe, ProbeError, probe};
 pub use profile::Profile;
+pub use settings::RelaySettings;
+pub use settle::{Accounting, settle};
+pub use submit::{Compose, Report, Reports, Retry, SessionEvent, Submit, Unsendable, Work};
 pub use verdict::judge;
 pub use waits::stated_until;
 pub use wording::{queue_id, words};

@@ -1,0 +1,83 @@
+//! What a pool must know of its relay: plain values, read from the operator's files by others.
+
+use std::time::Duration;
+
+use super::profile::Profile;
+use crate::smtp::{ClearTo, Login, Refusals, Security, SmtpError, Target, Timeouts, Trust};
+
+/// One relay's settings.
+#[derive(Debug, Clone)]
+pub struct RelaySettings {
+    /// The name or address of the server; its certificate must carry it.
+    pub host: String,
+    /// The port.
+    pub port: u16,
+    /// How the connection is encrypted.
+    pub security: Security,
+    /// Where a connection in the clear may lead.
+    pub clear_to: ClearTo,
+    /// Who logs in; none: nobody does.
+    pub login: Option<Login>,
+    /// What EHLO calls us; none: the address of our end.
+    pub helo: Option<String>,
+    /// PEM certificates of authorities that are believed beside the system's.
+    pub tls_ca: Option<Vec<u8>>,
+    /// How many sessions may be open at once, at least 1.
+    pub sessions: usize,
+    /// After how many messages a session says QUIT, at least 1.
+    pub messages_per_session: u32,
+    /// After how long a session takes no further message.
+    pub session_age: Duration,
+    /// How long a session stays open without a message.
+    pub idle: Duration,
+    /// Whether the provider counts recipients that it refused.
+    pub refusals: Refusals,
+    /// Whose replies these are.
+    pub profile: Profile,
+    /// How long to wait for what.
+    pub timeouts: Timeouts,
+}
+
+impl RelaySettings {
+    /// A relay that is spoken to over TLS from the first octet, without a login, with the defaults of a
+    /// relay's table: 4 sessions of 100 messages or 15 minutes, closed after 30 s without a message.
+    pub fn new(host: impl Into<String>, port: u16) -> Self {
+        Self {
+            host: host.into(),
+            port,
+            security: Security::Implicit,
+            clear_to: ClearTo::Loopback,
+            login: None,
+            helo: None,
+            tls_ca: None,
+            sessions: 4,
+            messages_per_session: 100,
+            session_age: Duration::from_mins(15),
+            idle: Duration::from_secs(30),
+            refusals: Refusals::Charged,
+            profile: Profile::Generic,
+            timeouts: Timeouts::default(),
+        }
+    }
+
+    /// Where sessions lead. Reads the system's certificates where there is TLS.
+    ///
+    /// # Errors
+    /// `tls_ca` holds no certificate, or no authority at all is trusted.
+    pub fn target(&self) -> Result<Target, SmtpError> {
+        let trust = match self.security {
+            Security::Implicit | Security::StartTls => Some(Trust::new(self.tls_ca.as_deref())?),
+            Security::Clear => None,
+        };
+        Ok(Target {
+            host: self.host.clone(),
+            port: self.port,
+            security: self.security,
+            clear_to: self.clear_to,
+            login: self.login.clone(),
+            helo: self.helo.clone(),
+            trust,
+            timeouts: self.timeouts,
+        })
+    }
+}
