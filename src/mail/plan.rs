@@ -175,6 +175,17 @@ impl Excluded {
         } += 1;
     }
 
+    /// The rows left out for `reason`.
+    pub fn count(&self, reason: Reason) -> u64 {
+        match reason {
+            Reason::Duplicate => self.duplicate,
+            Reason::Invalid => self.invalid,
+            Reason::Filtered => self.filtered,
+            Reason::Suppressed => self.suppressed,
+            Reason::Already => self.already,
+        }
+    }
+
     /// All rows left out.
     pub fn total(&self) -> u64 {
         self.duplicate + self.invalid + self.filtered + self.suppressed + self.already
