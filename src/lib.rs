@@ -5,6 +5,7 @@
 
 pub mod engine;
 pub mod mail;
+pub mod plan;
 pub mod policy;
 pub mod relay;
 pub mod sandbox;
