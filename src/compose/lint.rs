@@ -1,0 +1,191 @@
+//! Finds what is wrong with a campaign's templates before anything is rendered.
+//!
+//! [`lint`] needs no recipient: it reads every template against the columns, the defaults and what
+//! mailrun knows itself. The composer refuses what it calls an error, so no message is ever rendered
+//! from templates that did not pass it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::mail::{Content, Fault, Mode, Severity, Source, nearest};
+
+use super::headers;
+use super::names::{BUILT_IN, Names, UNSUBSCRIBE_URL};
+use super::parse::{self, Parsed};
+use super::walk::{self, Language};
+
+/// Everything that is wrong with the templates of a campaign, errors and warnings, in the order of the
+/// message: subject, bodies, headers, name, unsubscribe link.
+pub fn lint(content: &Content) -> Vec<Fault> {
+    let names = Names::new(content);
+    let partials = Partials::new(content);
+    Survey::new(content, &names, &partials).faults
+}
+
+/// The partials of a campaign that can be read, and what is wrong with the others.
+#[derive(Debug)]
+pub(super) struct Partials<'a> {
+    parsed: BTreeMap<&'a str, Parsed<'a>>,
+    faults: Vec<Fault>,
+}
+
+impl<'a> Partials<'a> {
+    pub(super) fn new(content: &'a Content) -> Self {
+        let (mut parsed, mut faults) = (BTreeMap::new(), Vec::new());
+        for (name, source) in &content.partials {
+            match Parsed::new(source) {
+                Ok(partial) => drop(parsed.insert(name.as_str(), partial)),
+                Err(fault) => faults.push(*fault),
+            }
+        }
+        Self { parsed, faults }
+    }
+}
+
+/// The templates of a campaign, as the lint and the composer see them.
+#[derive(Debug)]
+pub(super) struct Survey<'a> {
+    pub(super) faults: Vec<Fault>,
+    /// The templates that could be read, by their source.
+    pub(super) parts: Vec<Part<'a>>,
+}
+
+/// One template of a message.
+#[derive(Debug)]
+pub(super) struct Part<'a> {
+    pub(super) role: Role<'a>,
+    pub(super) parsed: Parsed<'a>,
+    /// The numbers of the values it asks for.
+    pub(super) used: BTreeSet<usize>,
+}
+
+/// What a template makes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Role<'a> {
+    Subject,
+    Text,
+    Html,
+    Header(&'a str),
+    Name,
+    UnsubscribeUrl,
+}
+
+impl<'a> Survey<'a> {
+    pub(super) fn new(content: &'a Content, names: &Names, partials: &Partials<'a>) -> Self {
+        let mut survey = Self { faults: partials.faults.clone(), parts: Vec::new() };
+        for (role, source) in templates(content) {
+            match Parsed::new(source) {
+                Ok(parsed) => survey.part(role, parsed, names, &partials.parsed),
+                Err(fault) => survey.faults.push(*fault),
+            }
+        }
+        survey.settings(content);
+        survey.unsubscribe(content, names);
+        survey
+    }
+
+    /// Whether anything stops the campaign.
+    pub(super) fn has_errors(&self) -> bool {
+        self.faults.iter().any(|fault| fault.severity == Severity::Error)
+    }
+
+    fn part(
+        &mut self,
+        role: Role<'a>,
+        parsed: Parsed<'a>,
+        names: &Names,
+        partials: &BTreeMap<&str, Parsed<'_>>,
+    ) {
+        let (language, forbidden) = match role {
+            Role::Html => (Language::Html, None),
+            Role::UnsubscribeUrl => (Language::Plain, Some(UNSUBSCRIBE_URL)),
+            Role::Subject | Role::Text | Role::Header(_) | Role::Name => (Language::Plain, None),
+        };
+        let found = walk::walk(&parsed, partials, names, language, forbidden);
+        for fault in found.faults {
+            if !self.faults.contains(&fault) {
+                self.faults.push(fault);
+            }
+        }
+        self.parts.push(Part { role, parsed, used: found.used });
+    }
+
+    fn settings(&mut self, content: &Content) {
+        if content.text.is_none() && content.html.is_none() {
+            self.faults.push(Fault::error("there is neither a text nor an HTML body"));
+        }
+        for (name, source) in &content.headers {
+            if let Some(what) = headers::name_fault(name) {
+                self.faults.push(Fault::error(format!("`{name}` {what}")).at(parse::place(source, 0..0)));
+            }
+        }
+        if let Some(id) = &content.list_id
+            && (id.is_empty()
+                || id.len() > 255
+                || !id.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._".contains(&b)))
+        {
+            let fault = Fault::error(format!("list_id {id:?} is not a name like news.example.com"));
+            self.faults.push(fault);
+        }
+        for mailbox in
+            [Some(&content.from), content.reply_to.as_ref(), content.to.as_ref()].into_iter().flatten()
+        {
+            if mailbox.address.needs_smtputf8() {
+                let what = format!("`{}` has letters outside ASCII before the @", mailbox.address);
+                self.faults.push(Fault::error(what).hint("few servers take them in a header"));
+            }
+        }
+        let columns = || content.columns.iter().map(String::as_str);
+        for name in content.defaults.keys().filter(|name| !content.columns.contains(name)) {
+            let what = format!("the list has no column `{name}`: its default stands in every message");
+            let fault = Fault::warning(what);
+            self.faults.push(match nearest(name, columns()) {
+                Some(near) => fault.hint(format!("did you mean `{near}`?")),
+                None => fault,
+            });
+        }
+        for name in content.split.keys().filter(|name| !content.columns.contains(name)) {
+            let fault = Fault::error(format!("the list has no column `{name}` to split"));
+            self.faults.push(match nearest(name, columns()) {
+                Some(near) => fault.hint(format!("did you mean `{near}`?")),
+                None => fault,
+            });
+        }
+        for name in BUILT_IN[1..].iter().filter(|name| columns().any(|column| column == **name)) {
+            let what = format!("the column `{name}` stands for what mailrun itself calls `{name}`");
+            self.faults.push(Fault::warning(what));
+        }
+    }
+
+    fn unsubscribe(&mut self, content: &Content, names: &Names) {
+        let Some(part) = self.parts.iter().find(|part| part.role == Role::UnsubscribeUrl) else { return };
+        let source = part.parsed.source;
+        let at = parse::place(source, 0..source.text().len());
+        let personal = part.used.iter().map(|used| names.value(*used)).find(|(_, value)| value.is_personal());
+        match content.mode {
+            Mode::Grouped => {
+                if let Some((name, _)) = personal {
+                    let what =
+                        format!("in grouped mode all recipients share one link, and `{name}` is of one");
+                    self.faults.push(Fault::error(what).at(at));
+                }
+            }
+            Mode::Personal => {
+                if part.used.is_empty() {
+                    let what = "the unsubscribe link is the same for everybody: it cannot say who leaves";
+                    self.faults.push(Fault::warning(what).at(at).hint("put {{token}} into it"));
+                }
+            }
+        }
+    }
+}
+
+/// The templates of a message, in its order.
+fn templates(content: &Content) -> impl Iterator<Item = (Role<'_>, &Source)> {
+    let headers = content.headers.iter().map(|(name, source)| (Role::Header(name.as_str()), source));
+    std::iter::once((Role::Subject, &content.subject))
+        .chain(content.text.iter().map(|source| (Role::Text, source)))
+        .chain(content.html.iter().map(|source| (Role::Html, source)))
+        .chain(headers)
+        .chain(content.name.iter().map(|source| (Role::Name, source)))
+        .chain(content.unsubscribe.url.iter().map(|source| (Role::UnsubscribeUrl, source)))
+}

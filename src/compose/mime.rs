@@ -1,0 +1,302 @@
+//! Bodies: canonical lines, a transfer encoding, one part or two (RFC 2045, RFC 2046, 5.1.4).
+//!
+//! A body is brought to CRLF first and encoded afterwards, so that what a server takes for the end of a
+//! message can only ever be the end of it. The encoding follows from the text alone: 7bit where nothing
+//! on the way could change it, else quoted-printable, or base64 where that is much shorter.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use memchr::{memchr, memchr3, memmem};
+
+use super::error::Unsound;
+
+/// RFC 5321, 4.5.3.1.6, less the CRLF: octets of a line.
+const LINE: usize = 998;
+/// RFC 2045, 6.7 (5): octets of an encoded line, less the `=` of a soft line break.
+const ENCODED_LINE: usize = 75;
+/// Octets that fill one line of base64 (RFC 2045, 6.8: 76 characters).
+const BASE64_LINE: usize = 57;
+
+/// Content-Transfer-Encoding (RFC 2045, 6).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Encoding {
+    /// Lines of ASCII, as they are.
+    SevenBit,
+    /// Lines of UTF-8, as they are (RFC 6152).
+    EightBit,
+    /// Mostly readable.
+    QuotedPrintable,
+    /// Not readable, but short where most octets are not ASCII.
+    Base64,
+}
+
+impl Encoding {
+    fn name(self) -> &'static str {
+        match self {
+            Self::SevenBit => "7bit",
+            Self::EightBit => "8bit",
+            Self::QuotedPrintable => "quoted-printable",
+            Self::Base64 => "base64",
+        }
+    }
+}
+
+/// How bodies with octets over 127 may travel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Transport {
+    /// Encoded, so that any server takes them.
+    SevenBit,
+    /// As they are.
+    EightBit,
+}
+
+/// Brings a rendered body to lines that end with CRLF, the last one included; a lone CR or LF ends a
+/// line too.
+pub(super) fn canonical(text: &str) -> Result<String, Unsound> {
+    let mut lines = String::with_capacity(text.len() + text.len() / 16 + 2);
+    let mut rest = text;
+    while let Some(place) = memchr3(b'\n', b'\r', 0, rest.as_bytes()) {
+        let end = match rest.as_bytes()[place] {
+            0 => return Err(Unsound::Nul),
+            b'\r' if rest.as_bytes().get(place + 1) == Some(&b'\n') => place + 2,
+            _ => place + 1,
+        };
+        lines.push_str(&rest[..place]);
+        lines.push_str("\r\n");
+        rest = &rest[end..];
+    }
+    lines.push_str(rest);
+    if !lines.ends_with("\r\n") {
+        lines.push_str("\r\n");
+    }
+    Ok(lines)
+}
+
+/// What quoted-printable must write as `=XX`, wherever it stands.
+const fn is_special(byte: u8) -> bool {
+    !matches!(byte, b' '..=b'<' | b'>'..=b'~' | b'\t' | b'\r' | b'\n')
+}
+
+/// The encoding of a canonical body that stands beside `boundary`.
+pub(super) fn choose(text: &str, transport: Transport, boundary: &str) -> Encoding {
+    let ascii = text.is_ascii();
+    if (ascii || transport == Transport::EightBit)
+        && travels_unchanged(text.as_bytes())
+        && memmem::find(text.as_bytes(), boundary.as_bytes()).is_none()
+    {
+        return if ascii { Encoding::SevenBit } else { Encoding::EightBit };
+    }
+    let special = text.bytes().filter(|byte| is_special(*byte)).count();
+    let encoded = text.len() + 2 * special;
+    let quoted_printable = encoded + encoded / ENCODED_LINE * 3;
+    if quoted_printable * 3 > text.len() * 5 { Encoding::Base64 } else { Encoding::QuotedPrintable }
+}
+
+/// Whether no server or mailbox on the way would want to change a line: none too long, no control
+/// character, no white space at an end (which some trim), no `From ` (which mailbox files change to
+/// `>From `) and no dot (which SMTP doubles) at a beginning.
+fn travels_unchanged(text: &[u8]) -> bool {
+    let mut rest = text;
+    while let Some(end) = memchr(b'\n', rest) {
+        let line = &rest[..end.saturating_sub(1)];
+        if line.len() > LINE
+            || matches!(line.last(), Some(b' ' | b'\t'))
+            || line.first() == Some(&b'.')
+            || line.starts_with(b"From ")
+        {
+            return false;
+        }
+        rest = &rest[end + 1..];
+    }
+    text.iter()
+        .filter(|byte| **byte < b' ' && !matches!(byte, b'\t' | b'\r' | b'\n') || **byte == 0x7f)
+        .count()
+        == 0
+}
+
+/// Writes the fields of a part, the empty line, and its text.
+pub(super) fn part(out: &mut Vec<u8>, kind: &str, text: &str, encoding: Encoding) {
+    out.extend_from_slice(b"Content-Type: ");
+    out.extend_from_slice(kind.as_bytes());
+    out.extend_from_slice(b"; charset=utf-8\r\nContent-Transfer-Encoding: ");
+    out.extend_from_slice(encoding.name().as_bytes());
+    out.extend_from_slice(b"\r\n\r\n");
+    match encoding {
+        Encoding::SevenBit | Encoding::EightBit => out.extend_from_slice(text.as_bytes()),
+        Encoding::QuotedPrintable => quoted_printable(out, text.as_bytes()),
+        Encoding::Base64 => base64(out, text.as_bytes()),
+    }
+}
+
+fn base64(out: &mut Vec<u8>, text: &[u8]) {
+    let mut line = [0; 80];
+    for octets in text.chunks(BASE64_LINE) {
+        let length = STANDARD.encode_slice(octets, &mut line).expect("57 octets become 76 characters");
+        out.extend_from_slice(&line[..length]);
+        out.extend_from_slice(b"\r\n");
+    }
+}
+
+/// RFC 2045, 6.7, for canonical lines. A dot and an `F` that could begin `From ` are encoded at the
+/// beginning of a line, also of one that a soft break begins.
+fn quoted_printable(out: &mut Vec<u8>, text: &[u8]) {
+    let mut rest = text;
+    while let Some(end) = memchr(b'\n', rest) {
+        quoted_printable_line(out, &rest[..end.saturating_sub(1)]);
+        out.extend_from_slice(b"\r\n");
+        rest = &rest[end + 1..];
+    }
+}
+
+fn quoted_printable_line(out: &mut Vec<u8>, line: &[u8]) {
+    let (mut rest, trailing) = match line {
+        [head @ .., trailing @ (b' ' | b'\t')] => (head, Some(*trailing)),
+        line => (line, None),
+    };
+    let mut used = 0;
+    while let Some(byte) = rest.first() {
+        let escaped = match byte {
+            b'.' => used == 0,
+            b'F' => used == 0 && rest.starts_with(b"From "),
+            byte => is_special(*byte),
+        };
+        let width = if escaped { 3 } else { 1 };
+        // The last character of a line may take the octet that a soft break would need.
+        let last = rest.len() == 1 && trailing.is_none();
+        if used + width > ENCODED_LINE + usize::from(last) {
+            out.extend_from_slice(b"=\r\n");
+            used = 0;
+        } else if escaped {
+            escape(out, *byte);
+            used += width;
+            rest = &rest[1..];
+        } else {
+            // Everything up to the next octet that needs a look goes in one piece.
+            let room = ENCODED_LINE.saturating_sub(used).clamp(1, rest.len());
+            let run = rest[1..room].iter().take_while(|byte| !is_special(**byte)).count() + 1;
+            out.extend_from_slice(&rest[..run]);
+            used += run;
+            rest = &rest[run..];
+        }
+    }
+    if let Some(trailing) = trailing {
+        if used + 3 > ENCODED_LINE + 1 {
+            out.extend_from_slice(b"=\r\n");
+        }
+        escape(out, trailing);
+    }
+}
+
+fn escape(out: &mut Vec<u8>, byte: u8) {
+    const DIGITS: &[u8; 16] = b"0123456789ABCDEF";
+    out.extend_from_slice(&[b'=', DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]]);
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const BOUNDARY: &str = "=_boundary";
+
+    fn encoded(text: &str, encoding: Encoding) -> String {
+        let mut out = Vec::new();
+        part(&mut out, "text/plain", text, encoding);
+        let out = String::from_utf8(out).expect("a part is text");
+        out.split_once("\r\n\r\n").expect("fields end with an empty line").1.to_owned()
+    }
+
+    fn decode_quoted_printable(text: &str) -> String {
+        let text = text.replace("=\r\n", "");
+        let mut octets = Vec::new();
+        let mut rest = text.as_bytes();
+        while let Some((byte, after)) = rest.split_first() {
+            if *byte == b'=' {
+                let digits = std::str::from_utf8(&after[..2]).expect("digits");
+                octets.push(u8::from_str_radix(digits, 16).expect("hexadecimal"));
+                rest = &after[2..];
+            } else {
+                octets.push(*byte);
+                rest = after;
+            }
+        }
+        String::from_utf8(octets).expect("text")
+    }
+
+    #[test]
+    fn every_line_break_becomes_one() {
+        let table = [
+            ("a\nb", "a\r\nb\r\n"),
+            ("a\r\nb\r\n", "a\r\nb\r\n"),
+            ("a\rb\n\rc\r\r\n", "a\r\nb\r\n\r\nc\r\n\r\n"),
+            ("\n.\r.\n", "\r\n.\r\n.\r\n"),
+            ("", "\r\n"),
+        ];
+        for (text, lines) in table {
+            assert_eq!(canonical(text).as_deref(), Ok(lines), "{text:?}");
+        }
+        assert_eq!(canonical("a\0b"), Err(Unsound::Nul));
+    }
+
+    #[test]
+    fn the_encoding_follows_from_the_text() {
+        let long = format!("{}\r\n", "x".repeat(999));
+        let fits = format!("{}\r\n", "x".repeat(998));
+        let table = [
+            ("plain\r\n", Encoding::SevenBit),
+            ("<p class=\"a\">b</p>\r\n", Encoding::SevenBit),
+            (fits.as_str(), Encoding::SevenBit),
+            (long.as_str(), Encoding::QuotedPrintable),
+            ("trailing \r\n", Encoding::QuotedPrintable),
+            ("a\r\n.\r\nb\r\n", Encoding::QuotedPrintable),
+            ("From me\r\n", Encoding::QuotedPrintable),
+            ("an escape \u{1b} in some longer text\r\n", Encoding::QuotedPrintable),
+            ("a =_boundary, of all things\r\n", Encoding::QuotedPrintable),
+            ("Grüße aus Köln und viel Text\r\n", Encoding::QuotedPrintable),
+            ("Привет, мир\r\n", Encoding::Base64),
+        ];
+        for (text, encoding) in table {
+            assert_eq!(choose(text, Transport::SevenBit, BOUNDARY), encoding, "{text:?}");
+        }
+        assert_eq!(choose("Привет\r\n", Transport::EightBit, BOUNDARY), Encoding::EightBit);
+        assert_eq!(choose("plain\r\n", Transport::EightBit, BOUNDARY), Encoding::SevenBit);
+        assert_eq!(choose("П \r\n", Transport::EightBit, BOUNDARY), Encoding::Base64);
+    }
+
+    #[test]
+    fn quoted_printable_is_that_of_the_rfc() {
+        let table = [
+            ("a=b\r\n", "a=3Db\r\n"),
+            ("end \r\nend\t\r\n", "end=20\r\nend=09\r\n"),
+            (".\r\n..\r\n", "=2E\r\n=2E.\r\n"),
+            ("From me\r\nFrom\r\n", "=46rom me\r\nFrom\r\n"),
+            ("é\r\n", "=C3=A9\r\n"),
+        ];
+        for (text, written) in table {
+            assert_eq!(encoded(text, Encoding::QuotedPrintable), written, "{text:?}");
+        }
+        let exact = "x".repeat(76);
+        assert_eq!(encoded(&format!("{exact}\r\n"), Encoding::QuotedPrintable), format!("{exact}\r\n"));
+        let over = encoded(&format!("{exact}x\r\n"), Encoding::QuotedPrintable);
+        assert_eq!(over, format!("{}=\r\nxx\r\n", "x".repeat(75)));
+    }
+
+    proptest! {
+        #[test]
+        fn what_goes_in_comes_out(text in "(?s)([ -~]|[\t\r\n.=F]|From |.){0,400}") {
+            prop_assume!(!text.contains('\0'));
+            let lines = canonical(&text).expect("no NUL");
+            prop_assert!(!lines.replace("\r\n", "").contains(['\r', '\n']));
+            let written = encoded(&lines, Encoding::QuotedPrintable);
+            prop_assert!(written.split("\r\n").all(|line| line.len() <= 76 && line.is_ascii()
+                && !line.starts_with('.') && !line.starts_with("From ") && !line.ends_with([' ', '\t'])));
+            prop_assert!(!written.contains("=_"));
+            prop_assert_eq!(decode_quoted_printable(&written), lines.clone());
+            let written = encoded(&lines, Encoding::Base64);
+            prop_assert!(written.split("\r\n").all(|line| line.len() <= 76));
+            let octets = STANDARD.decode(written.replace("\r\n", "")).expect("base64");
+            prop_assert_eq!(String::from_utf8(octets).expect("text"), lines);
+        }
+    }
+}

@@ -1,0 +1,41 @@
+//! From a template and a recipient to the octets of a message.
+//!
+//! Everything here is a function of its arguments: the plan's content, a row, a date, a secret. Templates
+//! are checked before any is rendered, and nothing that stands in a list can add or end a line of a
+//! header. In reading order:
+//!
+//! - [`composer`](Composer): the message of a batch;
+//! - `preview`: the same, [to be looked at](Preview);
+//! - [`lint`]: what is wrong with the templates, before anything is rendered; beneath it `parse`, `scan`
+//!   (the tags), `walk` and `calls` (the tree), `scope` and `path` (what a name means where), `markup` (HTML);
+//! - `template`: renders one template; beneath it `names` (what a name stands for) and `functions`;
+//! - `headers`: cleans, encodes, folds; `unsubscribe`: the ways out of the list;
+//! - `mime`: bodies and their transfer encodings;
+//! - [`token`]: what names a recipient outside and cannot be forged;
+//! - [`error`](RowFault): what is wrong with one row.
+
+mod calls;
+mod composer;
+mod error;
+mod functions;
+mod headers;
+pub mod lint;
+mod markup;
+mod mime;
+mod names;
+mod parse;
+mod path;
+mod preview;
+mod scan;
+mod scope;
+mod template;
+#[cfg(test)]
+mod tests;
+pub mod token;
+mod unsubscribe;
+mod walk;
+
+pub use composer::Composer;
+pub use error::RowFault;
+pub use preview::Preview;
+pub use token::{CampaignTag, Keys, Named, RecipientTag};

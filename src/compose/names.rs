@@ -1,0 +1,136 @@
+//! What the names in a template stand for.
+//!
+//! A list's columns come first; then the constants of `[defaults]` that no column answers to; then what
+//! mailrun itself knows: [`BUILT_IN`]. A column whose cell is empty (or white space) gives its default,
+//! or nothing; a column with a separator gives a list.
+
+use std::collections::HashMap;
+
+use crate::mail::{Content, Recipient};
+
+/// The recipient's address as it is written to.
+const EMAIL: &str = "email";
+/// The campaign's name.
+const CAMPAIGN: &str = "campaign";
+/// What names the recipient outside and cannot be forged.
+const TOKEN: &str = "token";
+/// Where the recipient can leave the list: the https address, or a mailto address.
+pub(super) const UNSUBSCRIBE_URL: &str = "unsubscribe_url";
+/// Names that stand for something in every campaign.
+pub(super) const BUILT_IN: [&str; 4] = [EMAIL, CAMPAIGN, TOKEN, UNSUBSCRIBE_URL];
+
+/// Where the text for a name comes from.
+#[derive(Debug)]
+pub(super) enum Value {
+    Column { index: usize, default: Option<String>, separator: Option<String> },
+    Constant(String),
+    Email,
+    Token,
+    UnsubscribeUrl,
+}
+
+/// All that a value can be taken from.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Row<'a> {
+    pub(super) recipient: &'a Recipient,
+    pub(super) token: &'a str,
+    pub(super) unsubscribe_url: &'a str,
+}
+
+impl Value {
+    /// The text it stands for; of a list, the cell as it is.
+    pub(super) fn text<'a>(&'a self, row: &Row<'a>) -> &'a str {
+        match self {
+            Self::Column { index, default, .. } => {
+                let cell = row.recipient.fields.get(*index).unwrap_or_default();
+                match default {
+                    Some(default) if cell.trim().is_empty() => default,
+                    Some(_) | None => cell,
+                }
+            }
+            Self::Constant(text) => text,
+            Self::Email => row.recipient.address.as_str(),
+            Self::Token => row.token,
+            Self::UnsubscribeUrl => row.unsubscribe_url,
+        }
+    }
+
+    /// What divides the items of a list; none: it is no list.
+    pub(super) fn separator(&self) -> Option<&str> {
+        match self {
+            Self::Column { separator, .. } => separator.as_deref(),
+            Self::Constant(_) | Self::Email | Self::Token | Self::UnsubscribeUrl => None,
+        }
+    }
+
+    /// Whether it is the link that mailrun makes, and no column of that name.
+    pub(super) fn is_unsubscribe_url(&self) -> bool {
+        match self {
+            Self::UnsubscribeUrl => true,
+            Self::Column { .. } | Self::Constant(_) | Self::Email | Self::Token => false,
+        }
+    }
+
+    /// Whether it may differ from one recipient of a grouped campaign to the next.
+    pub(super) fn is_personal(&self) -> bool {
+        match self {
+            Self::Column { .. } | Self::Email => true,
+            Self::Constant(_) | Self::Token | Self::UnsubscribeUrl => false,
+        }
+    }
+}
+
+/// The items of a cell that holds a list: trimmed, without empty ones.
+pub(super) fn items<'a>(cell: &'a str, separator: &'a str) -> impl Iterator<Item = &'a str> {
+    cell.split(separator).map(str::trim).filter(|item| !item.is_empty())
+}
+
+/// The names of a campaign.
+#[derive(Debug)]
+pub(super) struct Names {
+    values: Vec<(String, Value)>,
+    numbers: HashMap<String, usize>,
+}
+
+impl Names {
+    pub(super) fn new(content: &Content) -> Self {
+        let mut names = Self { values: Vec::new(), numbers: HashMap::new() };
+        for (index, column) in content.columns.iter().enumerate() {
+            let default = content.defaults.get(column).cloned();
+            let separator = content.split.get(column).filter(|separator| !separator.is_empty()).cloned();
+            names.add(column, Value::Column { index, default, separator });
+        }
+        for (name, default) in &content.defaults {
+            names.add(name, Value::Constant(default.clone()));
+        }
+        names.add(EMAIL, Value::Email);
+        names.add(CAMPAIGN, Value::Constant(content.campaign.clone()));
+        names.add(TOKEN, Value::Token);
+        names.add(UNSUBSCRIBE_URL, Value::UnsubscribeUrl);
+        names
+    }
+
+    /// The first to claim a name keeps it.
+    fn add(&mut self, name: &str, value: Value) {
+        if !self.numbers.contains_key(name) {
+            self.numbers.insert(name.to_owned(), self.values.len());
+            self.values.push((name.to_owned(), value));
+        }
+    }
+
+    /// The number of the value that `name` stands for.
+    pub(super) fn find(&self, name: &str) -> Option<usize> {
+        self.numbers.get(name).copied()
+    }
+
+    /// Name and value of a number that [`Names::find`] gave.
+    pub(super) fn value(&self, number: usize) -> (&str, &Value) {
+        let (name, value) = &self.values[number];
+        (name, value)
+    }
+
+    /// All names.
+    pub(super) fn iter(&self) -> impl Iterator<Item = &str> {
+        self.values.iter().map(|(name, _)| name.as_str())
+    }
+}

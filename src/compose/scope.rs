@@ -1,0 +1,169 @@
+//! What the names mean at one place of a template: the scopes around it.
+//!
+//! handlebars opens a scope for each `{{#each}}`, `{{#with}}` and partial. Inside, a bare name is looked
+//! up in what the scope stands for and nowhere else, except for the names that a block (`as |item|`) or
+//! a partial's arguments give, which hold in all scopes within.
+
+use std::collections::BTreeSet;
+
+use crate::mail::nearest;
+
+use super::names::Names;
+use super::path::{From, Path};
+
+/// How many names a hint lists where none is near.
+const SHOWN: usize = 8;
+
+/// What a path leads to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Sort {
+    /// Something that can be written.
+    Text,
+    /// The items of a split column.
+    List,
+    /// All names of the campaign.
+    Row,
+}
+
+/// One scope.
+#[derive(Debug, Clone)]
+pub(super) struct Scope {
+    /// What `this` is.
+    pub(super) this: Sort,
+    /// Names that the scope gives.
+    pub(super) given: Vec<(String, Sort)>,
+    /// Whether `@index` and its like mean something.
+    pub(super) counts: bool,
+}
+
+impl Scope {
+    /// The scope of a whole template.
+    pub(super) fn row() -> Self {
+        Self { this: Sort::Row, given: Vec::new(), counts: false }
+    }
+}
+
+/// Why a path leads nowhere, and what was meant perhaps.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Astray {
+    pub(super) what: String,
+    pub(super) hint: Option<String>,
+}
+
+impl Astray {
+    fn new(what: String) -> Self {
+        Self { what, hint: None }
+    }
+
+    fn hint(self, hint: String) -> Self {
+        Self { hint: Some(hint), ..self }
+    }
+}
+
+/// The scopes around a place, outermost first, and the numbers of the values that were asked for.
+#[derive(Debug)]
+pub(super) struct Scopes<'a> {
+    pub(super) names: &'a Names,
+    pub(super) stack: Vec<Scope>,
+    pub(super) used: BTreeSet<usize>,
+    /// The name that must not be used here, as it is what is being made.
+    pub(super) forbidden: Option<&'static str>,
+}
+
+impl<'a> Scopes<'a> {
+    pub(super) fn new(names: &'a Names, forbidden: Option<&'static str>) -> Self {
+        Self { names, stack: vec![Scope::row()], used: BTreeSet::new(), forbidden }
+    }
+
+    /// The scope around the place.
+    pub(super) fn here(&self) -> &Scope {
+        self.stack.last().expect("the first scope is never left")
+    }
+
+    /// What `text` leads to from here.
+    pub(super) fn resolve(&mut self, text: &str) -> Result<Sort, Astray> {
+        let path = Path::new(text);
+        let scope = match path.from {
+            From::Loop => return self.counter(text, &path),
+            From::Root => None,
+            From::Here => Some(self.climb(&path)?),
+        };
+        let Some((first, rest)) = path.segments.split_first() else {
+            return Ok(scope.map_or(Sort::Row, |scope| scope.this));
+        };
+        let given = self.stack.iter().rev().flat_map(|scope| &scope.given);
+        if path.from == From::Here
+            && let Some((_, sort)) = given.clone().find(|(name, _)| name == first)
+        {
+            return self.descend(text, *sort, rest);
+        }
+        let this = scope.map_or(Sort::Row, |scope| scope.this);
+        self.descend(text, this, &path.segments)
+    }
+
+    /// The names that can be written here, for hints.
+    pub(super) fn known(&self) -> impl Iterator<Item = &str> {
+        self.names.iter().chain(self.stack.iter().flat_map(|s| &s.given).map(|(name, _)| name.as_str()))
+    }
+
+    fn climb(&self, path: &Path<'_>) -> Result<&Scope, Astray> {
+        let scope = self.stack.len().checked_sub(1 + path.up).and_then(|number| self.stack.get(number));
+        scope.ok_or_else(|| {
+            let name = path.segments.join(".");
+            Astray::new("`../` leads out of the template".to_owned()).hint(format!("write `{name}`"))
+        })
+    }
+
+    fn counter(&self, text: &str, path: &Path<'_>) -> Result<Sort, Astray> {
+        let names = ["index", "first", "last", "key"];
+        let scope = self.stack.len().checked_sub(1 + path.up).and_then(|number| self.stack.get(number));
+        match path.segments[..] {
+            // A list has no keys, but handlebars' own examples use @key for the index.
+            [name] if name != "key" && names.contains(&name) && scope.is_some_and(|s| s.counts) => {
+                Ok(Sort::Text)
+            }
+            [name] if name != "key" && names.contains(&name) => {
+                Err(Astray::new(format!("`{text}` means something in {{{{#each}}}} only")))
+            }
+            ["key"] => Err(Astray::new("a list has no `@key`".to_owned()).hint("write `@index`".to_owned())),
+            [..] => Err(Astray::new(format!("`{text}` is unknown"))
+                .hint("there are @index, @first and @last, and @root.name".to_owned())),
+        }
+    }
+
+    /// Follows `segments` from something of the sort `from`.
+    fn descend(&mut self, text: &str, from: Sort, segments: &[&str]) -> Result<Sort, Astray> {
+        let Some((first, rest)) = segments.split_first() else { return Ok(from) };
+        match from {
+            Sort::Row => {
+                let Some(number) = self.names.find(first) else { return Err(self.unknown(text, first)) };
+                if self.forbidden == Some(*first) && self.names.value(number).1.is_unsubscribe_url() {
+                    return Err(Astray::new(format!("`{first}` is what this template makes")));
+                }
+                self.used.insert(number);
+                let list = self.names.value(number).1.separator().is_some();
+                self.descend(text, if list { Sort::List } else { Sort::Text }, rest)
+            }
+            Sort::List if first.bytes().all(|byte| byte.is_ascii_digit()) => {
+                self.descend(text, Sort::Text, rest)
+            }
+            Sort::List => Err(Astray::new(format!("`{text}`: a list has no `{first}`"))
+                .hint("go through it with {{#each ..}}, or take one item by number".to_owned())),
+            Sort::Text if self.stack.len() > 1 && self.names.find(first).is_some() => {
+                let back = "../".repeat(self.stack.iter().rev().take_while(|s| s.this != Sort::Row).count());
+                Err(Astray::new(format!("`{text}` is not known inside this block"))
+                    .hint(format!("write `{back}{first}`")))
+            }
+            Sort::Text => Err(self.unknown(text, first)),
+        }
+    }
+
+    fn unknown(&self, text: &str, name: &str) -> Astray {
+        let astray = Astray::new(format!("`{text}` is unknown: no column or value has that name"));
+        if let Some(near) = nearest(name, self.known()) {
+            return astray.hint(format!("did you mean `{near}`?"));
+        }
+        let known: Vec<&str> = self.names.iter().take(SHOWN).collect();
+        astray.hint(format!("there are {}", known.join(", ")))
+    }
+}

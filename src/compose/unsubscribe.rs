@@ -1,0 +1,154 @@
+//! How a recipient leaves the list: List-Unsubscribe and its one-click companion (RFC 2369, 3.2;
+//! RFC 8058).
+
+use std::fmt::Write;
+
+use crate::mail::{Address, Content};
+
+use super::error::Unsound;
+use super::headers;
+
+/// Octets of a link, so that it fits on one line of a header, which cannot be folded within it.
+const LINK: usize = 900;
+
+/// The ways out of one message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct WaysOut {
+    link: Option<String>,
+    mailto: Option<String>,
+}
+
+/// Takes unsubscriptions by mail: the campaign's address for it, or else, without a link, From itself.
+pub(super) fn mailbox(content: &Content) -> Option<&Address> {
+    match (&content.unsubscribe.mailto, &content.unsubscribe.url) {
+        (Some(address), _) => Some(address),
+        (None, None) => Some(&content.from.address),
+        (None, Some(_)) => None,
+    }
+}
+
+impl WaysOut {
+    /// The ways out by `link`, which was checked, and by a mail to `mailbox` with `token` in its subject.
+    pub(super) fn new(link: Option<String>, mailbox: Option<&Address>, token: &str) -> Self {
+        let mailto = mailbox.map(|address| {
+            let mut uri = String::with_capacity(address.as_str().len() + token.len() + 40);
+            uri.push_str("mailto:");
+            for byte in address.as_str().bytes() {
+                // RFC 6068, 2: what may stand for itself in an address.
+                if byte.is_ascii_alphanumeric() || b"-._~@!$'*+".contains(&byte) {
+                    uri.push(char::from(byte));
+                } else {
+                    write!(uri, "%{byte:02X}").expect("a string takes everything");
+                }
+            }
+            uri.push_str("?subject=unsubscribe%20");
+            uri.push_str(token);
+            uri
+        });
+        Self { link, mailto }
+    }
+
+    /// What `{{unsubscribe_url}}` stands for: the link, or else the mailto address.
+    pub(super) fn url(&self) -> &str {
+        self.link.as_deref().or(self.mailto.as_deref()).unwrap_or_default()
+    }
+
+    /// Whether the link takes a one-click request, which only https may (RFC 8058, 3.1).
+    pub(super) fn is_one_click(&self) -> bool {
+        self.link.as_deref().is_some_and(|link| link.starts_with("https://"))
+    }
+
+    /// The value of List-Unsubscribe, unfolded.
+    pub(super) fn value(&self) -> String {
+        let ways: Vec<String> =
+            [&self.link, &self.mailto].into_iter().flatten().map(|way| format!("<{way}>")).collect();
+        ways.join(", ")
+    }
+
+    /// Writes the fields, each way on a line of its own.
+    pub(super) fn write(&self, out: &mut Vec<u8>) {
+        let mut name: &[u8] = b"List-Unsubscribe: <";
+        for way in [&self.link, &self.mailto].into_iter().flatten() {
+            out.extend_from_slice(name);
+            out.extend_from_slice(way.as_bytes());
+            name = b">,\r\n <";
+        }
+        out.extend_from_slice(b">\r\n");
+        if self.is_one_click() {
+            headers::plain(out, "List-Unsubscribe-Post", "List-Unsubscribe=One-Click");
+        }
+    }
+}
+
+/// A rendered link fit for a header: an http or https address whose letters outside ASCII are
+/// percent-encoded (RFC 3987, 3.1).
+pub(super) fn link(rendered: &str) -> Result<String, Unsound> {
+    let rendered = rendered.trim();
+    let refuse = || Unsound::Link(rendered.chars().take(80).collect());
+    let scheme = rendered.get(..8).unwrap_or_default().to_ascii_lowercase();
+    let scheme = if scheme == "https://" {
+        "https://"
+    } else if scheme.starts_with("http://") {
+        "http://"
+    } else {
+        return Err(refuse());
+    };
+    let mut link = scheme.to_owned();
+    for character in rendered[scheme.len()..].chars() {
+        match character {
+            ' ' | '<' | '>' | '"' | '\\' | '^' | '`' | '{' | '|' | '}' => return Err(refuse()),
+            _ if character.is_control() => return Err(refuse()),
+            _ if character.is_ascii() => link.push(character),
+            _ => {
+                for byte in character.encode_utf8(&mut [0; 4]).bytes() {
+                    write!(link, "%{byte:02X}").expect("a string takes everything");
+                }
+            }
+        }
+    }
+    if link.len() == scheme.len() || link[scheme.len()..].starts_with(['/', '?', '#']) || link.len() > LINK {
+        return Err(refuse());
+    }
+    Ok(link)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_link_is_an_address_that_a_program_can_follow() {
+        let table = [
+            ("https://u.example.com/t", Some("https://u.example.com/t")),
+            (" HTTPS://u.example.com/ü ", Some("https://u.example.com/%C3%BC")),
+            ("http://localhost:8080/?a=b&c=d", Some("http://localhost:8080/?a=b&c=d")),
+            ("", None),
+            ("https://", None),
+            ("https:///x", None),
+            ("u.example.com", None),
+            ("javascript:alert(1)", None),
+            ("https://u.example.com/a b", None),
+            ("https://u.example.com/>, <https://evil.example", None),
+            ("https://u.example.com/\r\nBcc: a@example.com", None),
+        ];
+        for (rendered, expected) in table {
+            assert_eq!(link(rendered).ok().as_deref(), expected, "{rendered:?}");
+        }
+        assert!(link(&format!("https://u.example.com/{}", "x".repeat(900))).is_err());
+    }
+
+    #[test]
+    fn there_is_always_a_way_out() {
+        let address = Address::parse("un+sub%x@example.com").expect("an address");
+        let ways = WaysOut::new(Some("https://u.example.com/t".into()), Some(&address), "T");
+        let mut out = Vec::new();
+        ways.write(&mut out);
+        let expected = "List-Unsubscribe: <https://u.example.com/t>,\r\n \
+            <mailto:un+sub%25x@example.com?subject=unsubscribe%20T>\r\n\
+            List-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n";
+        assert_eq!(String::from_utf8(out).expect("text"), expected);
+        let ways = WaysOut::new(None, Some(&address), "T");
+        assert!(!ways.is_one_click());
+        assert_eq!(ways.url(), "mailto:un+sub%25x@example.com?subject=unsubscribe%20T");
+    }
+}
