@@ -14,7 +14,7 @@
 //! - [`reply`](Reply): what a server said, and in which phase;
 //! - [`outcome`](Outcome): what that means for one recipient and for the relay;
 //! - [`delivery`](State): where each recipient stands, and the tally of them;
-//! - [`usage`](Usage): what an account has been charged, by minute;
+//! - [`usage`](Usage): what an account has been charged, and when;
 //! - [`suppression`](Suppression): those who must never be written to;
 //! - [`forecast`](Forecast): which relay sends how much on which day;
 //! - [`fault`](Fault): what is wrong in an operator's file, and where.

@@ -1,18 +1,26 @@
-//! What an account has been charged, minute by minute.
+//! What an account has been charged, second by second and then minute by minute.
 //!
 //! The usage is a fold of the journal and nothing else: a charge is in flight from its intent to its
-//! outcome and counts in every window meanwhile; with the outcome it falls into the minute in which it
+//! outcome and counts in every window meanwhile; with the outcome it falls into the second in which it
 //! was settled, as that is the newest moment at which the provider can have counted it. How much of it
 //! a quota sees is decided by `policy/quota.rs`.
+//!
+//! Charges are kept as running totals at the ends of buckets, so that the sum over any window is one
+//! search and one subtraction: the scheduler asks for every batch.
 
 use std::collections::VecDeque;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-/// How far back charges are kept, in minutes: a calendar day has at most 25 hours, and 48 hours cover
+/// How far back charges are kept, in seconds: a calendar day has at most 25 hours, and 48 hours cover
 /// every window of a day or less in every zone.
-const KEPT_MINUTES: i64 = 48 * 60;
+const KEPT: i64 = 48 * 60 * 60;
+/// For how long every second has a bucket of its own, in seconds: quotas over a minute or an hour would
+/// lose much of what they allow to buckets of a minute.
+const FINE: i64 = 60 * 60;
+/// The width of older buckets, in seconds.
+const COARSE: i64 = 60;
 
 /// What one or several transactions count as.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -50,15 +58,71 @@ impl Charge {
     }
 }
 
-/// The charges of one account: those in flight, and those settled in each minute of the last 48 hours.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+/// The end of a bucket, and everything that was settled before it.
+#[derive(Debug, Clone, Copy)]
+struct Mark {
+    /// Seconds since 1970, exclusive.
+    end: i64,
+    /// The sum of all charges settled before `end`, those long forgotten included.
+    total: Charge,
+}
+
+/// The charges of one account: those in flight, and those settled in the last 48 hours.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(from = "UsageRecord", into = "UsageRecord")]
 pub struct Usage {
     in_flight: Charge,
-    /// (minutes since 1970, charge), rising, no minute twice.
-    minutes: VecDeque<(i64, Charge)>,
+    /// Older than an hour, one mark a minute, rising.
+    coarse: VecDeque<Mark>,
+    /// The hour before the newest charge, one mark a second, rising, all behind those of `coarse`.
+    fine: VecDeque<Mark>,
+    /// What was settled before the first mark's bucket.
+    forgotten: Charge,
+    /// Everything settled.
+    total: Charge,
     /// Until when the provider said it takes nothing more.
     closed_until: Option<Timestamp>,
 }
+
+/// How a usage is written down: see [`Usage::buckets`].
+#[derive(Serialize, Deserialize)]
+struct UsageRecord {
+    in_flight: Charge,
+    buckets: Vec<(i64, Charge)>,
+    closed_until: Option<Timestamp>,
+}
+
+impl From<UsageRecord> for Usage {
+    fn from(record: UsageRecord) -> Self {
+        let mut usage =
+            Self { in_flight: record.in_flight, closed_until: record.closed_until, ..Self::default() };
+        for (second, charge) in record.buckets {
+            usage.count(second, charge);
+        }
+        usage
+    }
+}
+
+impl From<Usage> for UsageRecord {
+    fn from(usage: Usage) -> Self {
+        Self {
+            in_flight: usage.in_flight,
+            buckets: usage.buckets().collect(),
+            closed_until: usage.closed_until,
+        }
+    }
+}
+
+/// Two usages are equal if no window can tell them apart.
+impl PartialEq for Usage {
+    fn eq(&self, other: &Self) -> bool {
+        self.in_flight == other.in_flight
+            && self.closed_until == other.closed_until
+            && self.buckets().eq(other.buckets())
+    }
+}
+
+impl Eq for Usage {}
 
 impl Usage {
     /// Counts a charge whose outcome is not known yet.
@@ -66,22 +130,43 @@ impl Usage {
         self.in_flight = self.in_flight.plus(charge);
     }
 
-    /// Ends a charge in flight: `kept` of it is counted in the minute of `at`, the rest is free again.
+    /// Ends a charge in flight: `kept` of it is counted in the second of `at`, the rest is free again.
     ///
     /// A moment before the newest one counted is counted with the newest: time never runs backwards
     /// in a ledger.
     pub fn settle(&mut self, at: Timestamp, begun: Charge, kept: Charge) {
         self.in_flight = self.in_flight.minus(begun);
-        if kept.is_zero() {
-            return;
+        if !kept.is_zero() {
+            self.count(at.as_second(), kept);
         }
-        let minute = at.as_second().div_euclid(60);
-        match self.minutes.back_mut() {
-            Some((newest, charge)) if *newest >= minute => *charge = charge.plus(kept),
-            Some(_) | None => self.minutes.push_back((minute, kept)),
+    }
+
+    fn count(&mut self, second: i64, charge: Charge) {
+        self.total = self.total.plus(charge);
+        let newest = match self.fine.back_mut() {
+            Some(mark) if mark.end > second => {
+                mark.total = self.total;
+                return;
+            }
+            Some(_) | None => Mark { end: second + 1, total: self.total },
+        };
+        self.fine.push_back(newest);
+        while let Some(mark) = self.fine.front().copied()
+            && minute_end(mark.end) <= newest.end - FINE
+        {
+            self.fine.pop_front();
+            let merged = Mark { end: minute_end(mark.end), ..mark };
+            match self.coarse.back_mut() {
+                // A whole minute leaves `fine` at once, so its last mark has the total of them all.
+                Some(last) if last.end == merged.end => *last = merged,
+                Some(_) | None => self.coarse.push_back(merged),
+            }
         }
-        while self.minutes.front().is_some_and(|(oldest, _)| *oldest < minute - KEPT_MINUTES) {
-            self.minutes.pop_front();
+        while let Some(mark) = self.coarse.front().copied()
+            && mark.end < newest.end - KEPT
+        {
+            self.coarse.pop_front();
+            self.forgotten = mark.total;
         }
     }
 
@@ -100,25 +185,62 @@ impl Usage {
         self.in_flight
     }
 
-    /// The settled charges: (the beginning of a minute in seconds since 1970, what was charged in it), rising.
-    pub fn minutes(&self) -> impl DoubleEndedIterator<Item = (i64, Charge)> {
-        self.minutes.iter().map(|(minute, charge)| (minute * 60, *charge))
+    /// The settled charges, rising: (the last second of a bucket since 1970, what was charged in it).
+    ///
+    /// Settling each of them again in its second makes a usage that counts the same in every window.
+    pub fn buckets(&self) -> impl Iterator<Item = (i64, Charge)> {
+        self.coarse.iter().chain(&self.fine).scan(self.forgotten, |before, mark| {
+            let charge = mark.total.minus(*before);
+            *before = mark.total;
+            Some((mark.end - 1, charge))
+        })
     }
 
-    /// What was settled at or after `from` (seconds since 1970), counting every minute that reaches into
-    /// that time whole, and what is in flight. May count a minute too much, never one too little.
+    /// What was settled at or after `from` (seconds since 1970), counting every bucket that reaches into
+    /// that time whole, and what is in flight. May count a bucket too much, never one too little.
     pub fn since(&self, from: i64) -> Charge {
-        let recent = self.minutes.iter().rev().take_while(|(minute, _)| (minute + 1) * 60 > from);
-        recent.fold(self.in_flight, |sum, (_, charge)| sum.plus(*charge))
+        let marks =
+            if self.fine.front().is_some_and(|mark| mark.end <= from) { &self.fine } else { &self.coarse };
+        let before = marks.partition_point(|mark| mark.end <= from).checked_sub(1);
+        let before = before.map_or(self.forgotten, |last| marks[last].total);
+        self.total.minus(before).plus(self.in_flight)
     }
+
+    /// The first second from which on what [`Usage::since`] counts `fits`; none if even the charges in
+    /// flight do not fit alone. `fits` must hold for less wherever it holds for more.
+    pub fn first_fit(&self, fits: impl Fn(Charge) -> bool) -> Option<i64> {
+        if fits(self.since(i64::MIN)) {
+            return Some(i64::MIN);
+        }
+        [&self.coarse, &self.fine].into_iter().find_map(|marks| {
+            let exceeds = |mark: &Mark| !fits(self.total.minus(mark.total).plus(self.in_flight));
+            marks.get(marks.partition_point(exceeds)).map(|mark| mark.end)
+        })
+    }
+}
+
+/// The end of the minute that ends at or after the bucket that ends at `end`.
+fn minute_end(end: i64) -> i64 {
+    (end + COARSE - 1).div_euclid(COARSE) * COARSE
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn at(second: i64) -> Timestamp {
         Timestamp::from_second(second).expect("a valid second")
+    }
+
+    fn charged(seconds: &[i64]) -> Usage {
+        let mut usage = Usage::default();
+        for second in seconds {
+            usage.begin(Charge::message(1));
+            usage.settle(at(*second), Charge::message(1), Charge::message(1));
+        }
+        usage
     }
 
     #[test]
@@ -131,21 +253,60 @@ mod tests {
     }
 
     #[test]
-    fn a_minute_counts_whole_while_any_second_of_it_may_matter() {
-        let mut usage = Usage::default();
-        usage.begin(Charge::message(1));
-        usage.settle(at(60), Charge::message(1), Charge::message(1));
-        assert_eq!(usage.since(119).recipients, 1);
-        assert_eq!(usage.since(120).recipients, 0);
+    fn a_second_counts_whole_while_it_is_young() {
+        let usage = charged(&[60]);
+        assert_eq!((usage.since(60).recipients, usage.since(61).recipients), (1, 0));
+    }
+
+    #[test]
+    fn a_minute_counts_whole_once_it_is_an_hour_old() {
+        let usage = charged(&[60, 61, 119, 8000]);
+        assert_eq!((usage.since(119).recipients, usage.since(120).recipients), (4, 1));
     }
 
     #[test]
     fn time_never_runs_backwards_in_a_ledger() {
-        let mut usage = Usage::default();
-        for second in [600, 0] {
-            usage.begin(Charge::message(1));
-            usage.settle(at(second), Charge::message(1), Charge::message(1));
+        assert_eq!(charged(&[600, 0]).since(600).recipients, 2);
+    }
+
+    #[test]
+    fn charges_are_forgotten_after_two_days() {
+        let usage = charged(&[0, 30, KEPT + 61]);
+        assert_eq!((usage.since(0).recipients, usage.buckets().count()), (1, 1));
+    }
+
+    #[test]
+    fn the_first_fit_is_when_enough_has_expired() {
+        let mut usage = charged(&[100, 100, 200, 9000]);
+        let room_for = |most: u64| move |charge: Charge| charge.recipients <= most;
+        assert_eq!(usage.first_fit(room_for(4)), Some(i64::MIN));
+        assert_eq!(usage.first_fit(room_for(2)), Some(120));
+        assert_eq!(usage.first_fit(room_for(1)), Some(240));
+        assert_eq!(usage.first_fit(room_for(0)), Some(9001));
+        usage.begin(Charge::message(1));
+        assert_eq!(usage.first_fit(room_for(0)), None);
+    }
+
+    proptest! {
+        #[test]
+        fn a_window_is_never_counted_too_low_and_at_most_a_bucket_too_high(
+            steps in prop::collection::vec((0_i64..5000, 1_usize..5), 1..200),
+            window in 60_i64..KEPT,
+        ) {
+            let (mut usage, mut now, mut log) = (Usage::default(), 1_000_000, Vec::new());
+            for (step, recipients) in steps {
+                now += step;
+                usage.begin(Charge::message(recipients));
+                usage.settle(at(now), Charge::message(recipients), Charge::message(recipients));
+                log.push((now, recipients as u64));
+                let exactly = |from: i64| log.iter().filter(|(second, _)| *second >= from).map(|(_, n)| n).sum::<u64>();
+                let counted = usage.since(now - window).recipients;
+                prop_assert!(counted >= exactly(now - window));
+                let slack = if window < FINE { 1 } else { COARSE };
+                prop_assert!(counted <= exactly(now - window - slack));
+            }
+            let octets = postcard::to_stdvec(&usage).unwrap();
+            prop_assert_eq!(postcard::from_bytes::<Usage>(&octets).unwrap(), usage);
         }
-        assert_eq!(usage.since(600).recipients, 2);
     }
 }
