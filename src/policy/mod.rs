@@ -6,14 +6,20 @@
 //! - [`quota`](Quota): what a provider counts over a minute or longer, and how much of it is left;
 //! - [`rate`](Rate): how fast, below a minute;
 //! - [`hours`](Hours): when a campaign may send at all;
-//! - [`retry`](Retry): how long a deferred recipient waits, and when to give up.
+//! - [`retry`](Retry): how long a deferred recipient waits, and when to give up;
+//! - [`concurrency`](Concurrency): how many sessions a relay bears;
+//! - [`breaker`](Breaker): when refusals mean that something is wrong with the sender.
 
+mod breaker;
+mod concurrency;
 mod hours;
 mod quota;
 mod rate;
 mod retry;
 
+pub use breaker::{Breaker, StopIf};
+pub use concurrency::Concurrency;
 pub use hours::Hours;
-pub use quota::{Period, Quota, Unit};
-pub use rate::Rate;
-pub use retry::Retry;
+pub use quota::{Allowance, Period, Quota, Unit};
+pub use rate::{Limiter, Rate};
+pub use retry::{Deferral, Retry, doubled};
