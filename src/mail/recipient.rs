@@ -73,6 +73,17 @@ impl Fields {
         self.ends.push(u32::try_from(self.text.len()).expect("a row is at most 1 MiB"));
     }
 
+    /// Puts other cells in the place of all: `text` holds them one behind the other, and cell `n` ends
+    /// at octet `ends[n]`, the last at the end of the text.
+    ///
+    /// # Panics
+    /// If the row is 4 GiB or more; a list refuses rows over 1 MiB long before.
+    pub fn fill(&mut self, text: &str, ends: impl IntoIterator<Item = usize>) {
+        self.clear();
+        self.text.push_str(text);
+        self.ends.extend(ends.into_iter().map(|end| u32::try_from(end).expect("a row is at most 1 MiB")));
+    }
+
     /// Forgets all cells and keeps the memory.
     pub fn clear(&mut self) {
         self.text.clear();
@@ -106,5 +117,12 @@ mod tests {
         assert_eq!(fields.len(), 4);
         assert_eq!(fields.iter().collect::<Vec<_>>(), ["ada@example.com", "", "Ada", "Łódź"]);
         assert_eq!(fields.get(4), None);
+    }
+
+    #[test]
+    fn other_cells_take_the_place_of_all() {
+        let mut fields: Fields = ["one", "two", "three"].into_iter().collect();
+        fields.fill("adaLovelace", [3, 3, 11]);
+        assert_eq!(fields.iter().collect::<Vec<_>>(), ["ada", "", "Lovelace"]);
     }
 }
