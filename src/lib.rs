@@ -3,6 +3,7 @@
 //! The rooms, from the ground up; each opens with its own story. A line may import from a lower room,
 //! never from a higher one (`tests/architecture.rs` keeps the arrows, `ARCHITECTURE.md` draws them).
 
+pub mod campaign;
 pub mod compose;
 pub mod engine;
 pub mod mail;
