@@ -8,18 +8,38 @@
 //!
 //! - [`workspace`](Workspace): where the files are;
 //! - [`files`](Files): reading them beneath the workspace's root, and nowhere else;
+//! - `sheet`: a TOML file, and every fault in it;
+//! - `terms`: durations, rates, days and the other small words of a setting;
+//! - `settings`: what `campaign.toml` says;
+//! - [`load`](Campaign): what a campaign means;
+//! - `templates`: its subject, bodies and partials;
 //! - [`secrets`](SecretSource): where passwords come from;
+//! - [`encoding`](Encoding): in which letters and with which delimiter a list is written;
+//! - `intake`: the octets of a list on their way to the CSV reader, guarded;
+//! - [`recipients`](List): the rows of a list;
 //! - [`filter`](Filter): the campaign's `where`;
 //! - [`error`](CampaignError): what can go wrong.
 
+mod encoding;
 mod error;
 mod files;
 mod filter;
+mod intake;
+mod load;
+mod meanings;
+mod recipients;
 mod secrets;
+mod settings;
+mod sheet;
+mod templates;
+mod terms;
 mod workspace;
 
+pub use encoding::Encoding;
 pub use error::CampaignError;
 pub use files::{FileError, Files};
 pub use filter::{Filter, FilterError};
+pub use load::{Campaign, ListSettings, StopIf};
+pub use recipients::{Entry, List};
 pub use secrets::{SecretError, SecretSource};
 pub use workspace::Workspace;

@@ -1,0 +1,332 @@
+//! A campaign: what the files of one folder mean.
+//!
+//! [`Campaign::load`] reads `campaign.toml`, the templates it names and the header of its list, and gives
+//! either a campaign in which nothing is known to be wrong or every fault that was found. It renders
+//! nothing: whether a template fits the columns is for those who compose.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+
+use crate::mail::{Content, Fault, Place, RelayName, Severity, nearest};
+use crate::policy::{Hours, Retry};
+
+use super::encoding::Encoding;
+use super::error::CampaignError;
+use super::files::Files;
+use super::filter::Filter;
+use super::meanings;
+use super::recipients::List;
+use super::settings::{CampaignText, LATER, ListText, Text};
+use super::sheet::{Sheet, Wrong};
+use super::templates::{self, Templates};
+use super::terms;
+use super::workspace::Workspace;
+
+/// When a run stops by itself.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct StopIf {
+    /// The share of definite outcomes that may be refusals: 0.0 to 1.0.
+    pub rejected: f64,
+    /// How many definite outcomes there must be before the share means anything.
+    pub after: u64,
+}
+
+impl Default for StopIf {
+    /// One in ten of at least 500: a list that bounces more than that costs the sender's name.
+    fn default() -> Self {
+        Self { rejected: 0.1, after: 500 }
+    }
+}
+
+/// How the list is to be read.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ListSettings {
+    /// The file, relative to the workspace's root, or absolute where the campaign says so.
+    pub path: PathBuf,
+    /// The encoding, where the campaign names one.
+    pub encoding: Option<Encoding>,
+    /// The delimiter, where the campaign names one.
+    pub delimiter: Option<u8>,
+    /// The column that holds the address.
+    pub email: String,
+    /// Where the campaign names that column.
+    pub email_place: Option<Place>,
+    /// Which rows are written to; none: all.
+    pub filter: Option<Filter>,
+}
+
+/// One campaign, read and found to be in order.
+#[derive(Debug, Clone)]
+pub struct Campaign {
+    /// The name of its folder.
+    pub name: String,
+    /// What decides the octets of its messages; its first edition.
+    pub content: Content,
+    /// Through which relays it goes; empty where the campaign names none and so takes the only one.
+    pub relays: Vec<RelayName>,
+    /// Whose clock its times are on.
+    pub zone: TimeZone,
+    /// The zone in words, and who says so.
+    pub zone_note: String,
+    /// Before when nothing is sent.
+    pub start: Option<Timestamp>,
+    /// On which days and at which hours something is sent; none: at all times.
+    pub hours: Option<Hours>,
+    /// How long deferred recipients wait.
+    pub retry: Retry,
+    /// When a run stops by itself.
+    pub stop_if: StopIf,
+    /// Over all sessions, the recipients whose fate may be open at once; at least 1.
+    pub max_uncertain: u64,
+    /// How the list is to be read.
+    pub list: ListSettings,
+    /// Every file but the list that decides the messages, with the hash of its octets.
+    pub sources: Vec<(String, blake3::Hash)>,
+    /// What the operator should know, such as how the list was read.
+    pub notes: Vec<String>,
+    /// What is worth a look and stops nothing.
+    pub warnings: Vec<Fault>,
+    pub(super) places: Places,
+}
+
+/// Where the settings stand that are judged together with the relays.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Places {
+    pub(super) from: Option<Place>,
+    pub(super) relays: BTreeMap<RelayName, Place>,
+    pub(super) file: Option<Place>,
+}
+
+impl Campaign {
+    /// Reads campaign `name` of the workspace.
+    ///
+    /// # Errors
+    /// [`CampaignError::NoCampaign`] if there is none, [`CampaignError::Faults`] with all that is wrong in
+    /// its files, [`CampaignError::Read`] if the workspace cannot be read.
+    pub fn load(workspace: &Workspace, name: &str) -> Result<Self, CampaignError> {
+        let folder = workspace.campaign_folder(name)?;
+        let files = Files::open(workspace).map_err(|error| Fault::error(error.to_string()))?;
+        let file = format!("{folder}/campaign.toml");
+        let document =
+            files.text(&file).map_err(|error| Fault::error(format!("{file}: {}", meanings::told(&error))))?;
+        let mut sources = vec![(file.clone(), blake3::hash(document.as_bytes()))];
+        let mut sheet = Sheet::new(file, document);
+        let Some(text) = sheet.read::<CampaignText>(LATER) else {
+            return Err(CampaignError::Faults(sheet.into_faults()));
+        };
+        let templates = templates::read(&files, name, &text, &mut sheet);
+        sources.extend(templates.sources.iter().cloned());
+        let draft = Draft { workspace, name, folder: &folder, text: &text };
+        let campaign = draft.campaign(templates, sources, &mut sheet);
+        let (errors, warnings): (Vec<Fault>, Vec<Fault>) =
+            sheet.into_faults().into_iter().partition(|fault| fault.severity == Severity::Error);
+        match campaign {
+            Some(campaign) if errors.is_empty() => Ok(Self { warnings, ..campaign }),
+            Some(_) | None if errors.is_empty() => {
+                unreachable!("a campaign is only missing where a fault says why")
+            }
+            Some(_) | None => Err(CampaignError::Faults(errors)),
+        }
+    }
+}
+
+/// A campaign on its way from text to meaning.
+struct Draft<'a> {
+    workspace: &'a Workspace,
+    name: &'a str,
+    folder: &'a str,
+    text: &'a CampaignText,
+}
+
+impl Draft<'_> {
+    /// The campaign, or nothing where a fault in `sheet` says why. Goes on after a fault, so that every
+    /// fault is found.
+    fn campaign(
+        &self,
+        templates: Templates,
+        sources: Vec<(String, blake3::Hash)>,
+        sheet: &mut Sheet,
+    ) -> Option<Campaign> {
+        let text = self.text;
+        let (zone, zone_note) = meanings::zone(text.zone.as_ref(), sheet);
+        let mut list = self.list(&text.list, sheet);
+        let read = list.as_mut().and_then(|list| self.header(list, sheet));
+        let from = sheet.take(text.from.as_ref(), |from| terms::mailbox(from));
+        if text.from.is_none() {
+            sheet.push(self.missing("from", "from = \"Example News <news@example.com>\""));
+        }
+        let bounce = sheet.take(text.bounce.as_ref(), |bounce| terms::address(bounce));
+        let reply_to = sheet.take(text.reply_to.as_ref(), |mailbox| terms::mailbox(mailbox));
+        let to = sheet.take(text.to.as_ref(), |mailbox| terms::mailbox(mailbox));
+        let mode = meanings::mode(text, sheet);
+        let headers = meanings::headers(&text.headers, sheet);
+        let list_id = sheet.take(text.list_id.as_ref(), |id| meanings::list_id(id));
+        let unsubscribe = meanings::unsubscribe(&text.unsubscribe, sheet);
+        let start = sheet.take(text.send.start.as_ref(), |start| terms::moment(start, &zone));
+        let hours = text.send.window.as_ref().and_then(|window| meanings::hours(window, &zone, sheet));
+        let retry = meanings::retry(&text.send.retry, sheet);
+        let stop_if = meanings::stop_if(&text.send.stop_if, sheet);
+        let max_uncertain = meanings::max_uncertain(text.send.max_uncertain.as_ref(), sheet);
+        let (relays, relay_places) = self.relays(sheet);
+        let by_column = read.as_ref().map(|(columns, _)| {
+            let split = Self::by_column(&text.list.split, columns, sheet);
+            (Self::by_column(&text.defaults, columns, sheet), split)
+        });
+        for separator in text.list.split.values().filter(|separator| separator.get_ref().is_empty()) {
+            sheet.wrong(separator.span(), Wrong::new("a separator cannot be empty"));
+        }
+        let (list, (columns, notes), (defaults, split), from) = (list?, read?, by_column?, from?);
+        let places = Places {
+            from: Self::place_of(text.from.as_ref(), sheet),
+            relays: relay_places,
+            file: Some(sheet.place(0..0)),
+        };
+        let content = Content {
+            campaign: self.name.to_owned(),
+            edition: 1,
+            mode,
+            reverse_path: bounce.unwrap_or_else(|| from.address.clone()),
+            from,
+            reply_to,
+            subject: templates.subject?,
+            text: templates.text,
+            html: templates.html,
+            partials: templates.partials,
+            headers,
+            list_id,
+            email_column: columns.iter().position(|column| *column == list.email)?,
+            defaults,
+            split,
+            columns,
+            name: text.list.name.as_ref().map(|name| sheet.source(name)),
+            to,
+            unsubscribe,
+            eight_bit: text.send.eight_bit.unwrap_or(false),
+        };
+        let name = self.name.to_owned();
+        let warnings = Vec::new();
+        Some(Campaign {
+            name,
+            content,
+            relays,
+            zone,
+            zone_note,
+            start,
+            hours,
+            retry,
+            stop_if,
+            max_uncertain,
+            list,
+            sources,
+            notes,
+            warnings,
+            places,
+        })
+    }
+
+    fn missing(&self, key: &str, hint: &str) -> Fault {
+        Fault::error(format!("{}/campaign.toml has no `{key}`", self.folder)).hint(format!("add {hint}"))
+    }
+
+    fn place_of(text: Option<&Text>, sheet: &Sheet) -> Option<Place> {
+        text.map(|text| sheet.place(text.span()))
+    }
+
+    fn list(&self, text: &ListText, sheet: &mut Sheet) -> Option<ListSettings> {
+        let named = text.file.as_ref().map_or("recipients.csv", |file| file.get_ref());
+        let encoding = sheet.take(text.encoding.as_ref(), |name| Encoding::named(name));
+        let delimiter = sheet.take(text.delimiter.as_ref(), |delimiter| meanings::delimiter(delimiter));
+        let (encoding_missing, delimiter_missing) =
+            (text.encoding.is_some() && encoding.is_none(), text.delimiter.is_some() && delimiter.is_none());
+        if encoding_missing || delimiter_missing {
+            return None;
+        }
+        Some(ListSettings {
+            path: Path::new(self.folder).join(named),
+            encoding,
+            delimiter,
+            email: text.email.as_ref().map_or("email", |email| email.get_ref()).to_owned(),
+            email_place: Self::place_of(text.email.as_ref(), sheet),
+            filter: None,
+        })
+    }
+
+    /// The columns of the list and how it is read; the filter is read against them.
+    fn header(&self, list: &mut ListSettings, sheet: &mut Sheet) -> Option<(Vec<String>, Vec<String>)> {
+        let opened = match List::from_settings(self.workspace, list) {
+            Ok(opened) => opened,
+            Err(CampaignError::Faults(faults)) => {
+                let place = Self::place_of(self.text.list.file.as_ref(), sheet);
+                for mut fault in faults {
+                    fault.place = fault.place.or_else(|| place.clone());
+                    sheet.push(fault);
+                }
+                return None;
+            }
+            Err(error) => {
+                sheet.push(Fault::error(error.to_string()));
+                return None;
+            }
+        };
+        let columns = opened.columns().to_vec();
+        if let Some(typed) = &self.text.list.filter {
+            match Filter::parse(typed.get_ref(), &columns) {
+                Ok(filter) => list.filter = Some(filter),
+                Err(error) => {
+                    let span = match sheet.inner_span(typed) {
+                        Some(span) => span.start + error.start..span.start + error.end,
+                        None => typed.span(),
+                    };
+                    let wrong = Wrong::new(format!("in `where`: {}", error.what));
+                    sheet.wrong(span, error.hint.into_iter().fold(wrong, Wrong::hint));
+                }
+            }
+        }
+        Some((columns, opened.notes().to_vec()))
+    }
+
+    /// Settings for single columns, each of which must exist.
+    fn by_column(
+        typed: &BTreeMap<Text, Text>,
+        columns: &[String],
+        sheet: &mut Sheet,
+    ) -> BTreeMap<String, String> {
+        for name in typed.keys().filter(|name| !columns.contains(name.get_ref())) {
+            let wrong = Wrong::new(format!("the list has no column `{}`", name.get_ref()));
+            let near = nearest(name.get_ref(), columns.iter().map(String::as_str));
+            let hint = match near {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => format!("the columns are {}", columns.join(", ")),
+            };
+            sheet.wrong(name.span(), wrong.hint(hint));
+        }
+        typed.iter().map(|(name, value)| (name.get_ref().clone(), value.get_ref().clone())).collect()
+    }
+
+    fn relays(&self, sheet: &mut Sheet) -> (Vec<RelayName>, BTreeMap<RelayName, Place>) {
+        let mut names = Vec::new();
+        let mut places = BTreeMap::new();
+        let Some(typed) = &self.text.relays else { return (names, places) };
+        if typed.get_ref().is_empty() {
+            sheet.wrong(
+                typed.span(),
+                Wrong::new("no relay is named").hint("name at least one of relays.toml"),
+            );
+        }
+        for typed in typed.get_ref() {
+            let name = RelayName::new(typed.get_ref());
+            if places.insert(name.clone(), sheet.place(typed.span())).is_some() {
+                sheet.wrong(typed.span(), Wrong::new(format!("relay `{name}` is named twice")));
+            } else {
+                names.push(name);
+            }
+        }
+        (names, places)
+    }
+}
+
+#[cfg(test)]
+mod tests;
