@@ -13,6 +13,9 @@
 //! - `settings`: what `campaign.toml` says;
 //! - [`load`](Campaign): what a campaign means;
 //! - `templates`: its subject, bodies and partials;
+//! - [`relays`](Relays): what `relays.toml` says and means;
+//! - [`presets`](Preset): what is known of providers;
+//! - [`choose`](choose()): which relays a campaign uses, and whether they fit it;
 //! - [`secrets`](SecretSource): where passwords come from;
 //! - [`encoding`](Encoding): in which letters and with which delimiter a list is written;
 //! - `intake`: the octets of a list on their way to the CSV reader, guarded;
@@ -20,6 +23,7 @@
 //! - [`filter`](Filter): the campaign's `where`;
 //! - [`error`](CampaignError): what can go wrong.
 
+mod choose;
 mod encoding;
 mod error;
 mod files;
@@ -27,7 +31,9 @@ mod filter;
 mod intake;
 mod load;
 mod meanings;
+mod presets;
 mod recipients;
+mod relays;
 mod secrets;
 mod settings;
 mod sheet;
@@ -35,11 +41,14 @@ mod templates;
 mod terms;
 mod workspace;
 
+pub use choose::choose;
 pub use encoding::Encoding;
 pub use error::CampaignError;
 pub use files::{FileError, Files};
 pub use filter::{Filter, FilterError};
 pub use load::{Campaign, ListSettings, StopIf};
+pub use presets::Preset;
 pub use recipients::{Entry, List};
+pub use relays::{Relay, Relays, SandboxText, Tls};
 pub use secrets::{SecretError, SecretSource};
 pub use workspace::Workspace;

@@ -1,0 +1,103 @@
+use std::fs;
+
+use super::super::workspace::Workspace;
+use super::*;
+
+const RELAYS: &str = "[relays.ses]\npreset = \"ses\"\nhost = \"email-smtp.eu-west-1.amazonaws.com\"\n\
+                      [relays.office]\npreset = \"workspace\"\nuser = \"News@example.com\"\n\
+                      [relays.mine]\npreset = \"gmail\"\nuser = \"me@gmail.com\"\n\
+                      [relays.rehearsal]\npreset = \"sandbox\"\n";
+const UNSUBSCRIBE: &str = "[unsubscribe]\nurl = \"https://u.example.com/{{token}}\"\n";
+
+/// The names of the relays chosen for a campaign from `from` with these settings, or the faults.
+fn chosen(
+    from: &str,
+    settings: &str,
+    instead: Option<&[&str]>,
+) -> Result<(Vec<String>, Vec<String>), Vec<String>> {
+    let folder = tempfile::tempdir().expect("a folder");
+    let campaign = format!("from = \"{from}\"\nsubject = \"x\"\n{settings}");
+    for (path, text) in [
+        ("campaigns/relays.toml", RELAYS),
+        ("campaigns/a/campaign.toml", campaign.as_str()),
+        ("campaigns/a/recipients.csv", "email\n"),
+        ("templates/a/body.txt.hbs", "x"),
+    ] {
+        let path = folder.path().join(path);
+        fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
+        fs::write(path, text).expect("a file");
+    }
+    let workspace = Workspace::find(folder.path(), None, None).expect("a workspace");
+    let campaign = Campaign::load(&workspace, "a").expect("a campaign");
+    let relays = Relays::load(&workspace).expect("relays");
+    let instead: Option<Vec<RelayName>> =
+        instead.map(|names| names.iter().map(|name| RelayName::new(name)).collect());
+    match choose(&campaign, &relays, instead.as_deref()) {
+        Ok(chosen) => {
+            let warnings = campaign.warnings_through(&chosen).iter().map(ToString::to_string).collect();
+            Ok((chosen.iter().map(|relay| relay.name.to_string()).collect(), warnings))
+        }
+        Err(CampaignError::Faults(faults)) => Err(faults.iter().map(ToString::to_string).collect()),
+        Err(error) => panic!("{error}"),
+    }
+}
+
+#[test]
+fn relays_come_in_the_order_of_the_campaign() {
+    let settings = format!("relays = [\"office\", \"ses\"]\n{UNSUBSCRIBE}");
+    let (names, warnings) = chosen("news@example.com", &settings, None).expect("in order");
+    assert_eq!(names, ["office", "ses"]);
+    assert!(warnings.is_empty(), "{warnings:?}");
+    let (names, _) = chosen("news@example.com", &settings, Some(&["ses", "ses"])).expect("in order");
+    assert_eq!(names, ["ses"]);
+}
+
+#[test]
+fn what_does_not_fit_is_told_at_its_place() {
+    let file = "campaigns/a/campaign.toml";
+    let table = [
+        (
+            "news@example.com",
+            "relays = [\"sez\"]\n",
+            vec![format!("{file}:3:11: there is no relay `sez` in campaigns/relays.toml")],
+        ),
+        ("news@example.com", "", vec![format!("{file}:1:1: the campaign does not say which relays it uses")]),
+        (
+            "news@example.com",
+            "relays = [\"ses\", \"rehearsal\"]\n",
+            vec![
+                format!("{file}:3:18: `rehearsal` is a sandbox and cannot stand beside a real relay"),
+                format!(
+                    "{file}:1:1: nobody could unsubscribe: there is neither a link nor an address for it"
+                ),
+            ],
+        ),
+        (
+            "me@gmail.com",
+            "relays = [\"ses\", \"mine\"]\n[unsubscribe]\nmailto = \"u@example.com\"\n",
+            vec![format!(
+                "{file}:1:8: mail from gmail.com through relay `ses` (email-smtp.eu-west-1.amazonaws.com) will be refused or taken for spam"
+            )],
+        ),
+    ];
+    for (from, settings, expected) in table {
+        assert_eq!(chosen(from, settings, None).expect_err(settings), expected, "{settings}");
+    }
+}
+
+#[test]
+fn a_sandbox_alone_takes_everything_with_a_warning() {
+    let (_, warnings) = chosen("me@gmail.com", "relays = [\"rehearsal\"]\n", None).expect("in order");
+    assert_eq!(warnings.len(), 1);
+    assert!(warnings[0].contains("fine for the sandbox"), "{warnings:?}");
+}
+
+#[test]
+fn google_is_known_to_write_its_login_over_from() {
+    let settings = format!("relays = [\"office\"]\n{UNSUBSCRIBE}");
+    let (_, warnings) = chosen("other@example.com", &settings, None).expect("in order");
+    assert!(warnings[0].contains("relay `office` logs in as \"News@example.com\""), "{warnings:?}");
+    let mailto = "relays = [\"office\"]\n[unsubscribe]\nmailto = \"u@example.com\"\n";
+    let (_, warnings) = chosen("news@example.com", mailto, None).expect("in order");
+    assert!(warnings[0].contains("not the one click"), "{warnings:?}");
+}

@@ -1,0 +1,190 @@
+use std::fs;
+use std::num::NonZeroU32;
+
+use crate::policy::{Period, Unit};
+
+use super::*;
+
+fn load(text: Option<&str>) -> Result<Relays, Vec<Fault>> {
+    let folder = tempfile::tempdir().expect("a folder");
+    fs::create_dir_all(folder.path().join("campaigns")).expect("a folder");
+    if let Some(text) = text {
+        fs::write(folder.path().join(FILE), text).expect("a file");
+    }
+    let workspace = Workspace::find(folder.path(), None, None).expect("a workspace");
+    Relays::load(&workspace).map_err(|error| match error {
+        CampaignError::Faults(faults) => faults,
+        CampaignError::NoWorkspace { .. } | CampaignError::NoCampaign { .. } | CampaignError::Read { .. } => {
+            panic!("{error}")
+        }
+    })
+}
+
+fn one(text: &str) -> Relay {
+    let relays = load(Some(text)).unwrap_or_else(|faults| panic!("{text}: {faults:#?}"));
+    assert_eq!(relays.relays.len(), 1);
+    relays.relays.into_iter().next().expect("one relay")
+}
+
+#[test]
+fn without_a_file_there_is_a_sandbox() {
+    let relays = load(None).expect("in order");
+    let sandbox = relays.relay("sandbox").expect("a sandbox");
+    assert!(sandbox.is_sandbox());
+    assert_eq!((sandbox.host.as_str(), sandbox.port, sandbox.tls), ("127.0.0.1", 0, Tls::None));
+    assert_eq!(sandbox.account().as_str(), "sandbox@sandbox");
+    assert_eq!(relays.min_free, 64 << 20);
+}
+
+#[test]
+fn what_is_not_named_has_its_default() {
+    let relay = one("[relays.mine]\nhost = \"mail.example.com\"\n");
+    assert_eq!((relay.preset, relay.port, relay.tls), (Preset::Generic, 465, Tls::Implicit));
+    assert_eq!((relay.sessions, relay.messages_per_session, relay.recipients_per_message), (4, 100, 100));
+    assert_eq!((relay.session_age.as_secs(), relay.weight, relay.reserve), (900, 1, 0));
+    assert!(relay.counts_refused && !relay.insecure && relay.quotas.is_empty() && relay.rate.is_none());
+    assert!(relay.user.is_none() && relay.password.is_none() && relay.sandbox.is_none());
+    assert_eq!(relay.account().as_str(), "mail.example.com:465");
+}
+
+#[test]
+fn every_key_means_what_it_says() {
+    let relay = one(r#"
+[relays.ses-eu]
+preset = "ses"
+host = "Email-SMTP.eu-west-1.amazonaws.com"
+port = 587
+tls = "starttls"
+user = "AKIA"
+password = { command = ["pass", "ses"] }
+sessions = 8
+messages_per_session = 500
+session_age = "5m"
+rate = "14/s"
+weight = 2
+quotas = [{ limit = 30000, unit = "recipients", per = "24h" }, { limit = 9, unit = "messages", per = "day", zone = "UTC" }]
+reserve = 5
+counts_refused = false
+sign = false
+helo = "me.example.com"
+tls_ca = "keys/ca.pem"
+[state]
+min_free = "1GiB"
+"#);
+    assert_eq!((relay.preset, relay.port, relay.tls), (Preset::Ses, 587, Tls::StartTls));
+    assert_eq!(relay.password, Some(SecretSource::Command(vec!["pass".into(), "ses".into()])));
+    assert_eq!((relay.sessions, relay.messages_per_session, relay.recipients_per_message), (8, 500, 50));
+    assert_eq!(relay.rate.map(|rate| rate.count), NonZeroU32::new(14));
+    assert_eq!(relay.quotas[0].unit, Unit::Recipients);
+    assert_eq!(relay.quotas[1].per, Period::Day(TimeZone::UTC));
+    assert!(!relay.counts_refused);
+    assert_eq!(relay.helo.as_deref(), Some("me.example.com"));
+    assert!(relay.tls_ca.as_ref().is_some_and(|file| file.is_absolute() && file.ends_with("keys/ca.pem")));
+    assert_eq!(relay.account().as_str(), "akia@email-smtp.eu-west-1.amazonaws.com");
+}
+
+#[test]
+fn a_preset_knows_limits_and_each_can_be_overridden() {
+    let gmail = one("[relays.mine]\npreset = \"gmail\"\nuser = \"me@gmail.com\"\n");
+    assert_eq!((gmail.host.as_str(), gmail.port, gmail.tls), ("smtp.gmail.com", 465, Tls::Implicit));
+    let limits: Vec<(u64, Unit)> = gmail.quotas.iter().map(|quota| (quota.limit, quota.unit)).collect();
+    assert_eq!(limits, [(500, Unit::Messages), (500, Unit::Recipients)]);
+    assert_eq!((gmail.reserve, gmail.recipients_per_message), (50, 100));
+    let none = one("[relays.mine]\npreset = \"workspace\"\nquotas = []\nreserve = 0\n");
+    assert!(none.quotas.is_empty());
+    let starttls = one("[relays.mine]\npreset = \"gmail\"\ntls = \"starttls\"\n");
+    assert_eq!((starttls.port, starttls.tls), (587, Tls::StartTls));
+    let other = one("[relays.mine]\npreset = \"gmail\"\nport = 587\n");
+    assert_eq!((other.port, other.tls), (587, Tls::StartTls));
+    let postfix = one("[relays.mine]\npreset = \"postfix\"\n");
+    assert_eq!((postfix.host.as_str(), postfix.port, postfix.tls), ("localhost", 25, Tls::None));
+    assert_eq!(postfix.recipients_per_message, 1000);
+    let far = one("[relays.mine]\npreset = \"postfix\"\nhost = \"mx.example.com\"\nport = 25\n");
+    assert_eq!((far.port, far.tls), (25, Tls::StartTls));
+}
+
+#[test]
+fn a_sandbox_keeps_its_table_for_the_sandbox_room() {
+    let relay = one("[relays.rehearsal]\npreset = \"sandbox\"\n[relays.rehearsal.sandbox]\nquota = 500\n");
+    let sandbox = relay.sandbox.expect("a table");
+    assert_eq!(sandbox.table["quota"].as_integer(), Some(500));
+    assert_eq!(sandbox.place.line, 3);
+}
+
+#[test]
+fn every_setting_that_is_wrong_is_told_at_its_place() {
+    let table = [
+        ("sesions = 3", "3:1: there is no key `sesions` here"),
+        ("window = 16", "3:1: `window` is not in this version of mailrun"),
+        ("warmup = { from = 1 }", "3:1: `warmup` is not in this version"),
+        ("auth = \"xoauth2\"", "3:1: `auth` is not in this version"),
+        ("token = { command = [\"x\"] }", "3:1: `token` is not in this version"),
+        ("verp = true", "3:1: `verp` is not in this version"),
+        ("sign = true", "3:8: `sign = true` (DKIM) is not in this version"),
+        ("[relays.mine.domains.\"gmail.com\"]\nrate = \"2/s\"", "3:14: `domains` is not in this version"),
+        ("preset = \"gmial\"", "3:10: there is no preset \"gmial\""),
+        ("port = 0", "3:8: there is no port 0"),
+        ("port = 70000", "3:8: `port`: invalid value: integer `70000`, expected u16"),
+        ("tls = \"ssl\"", "3:7: \"ssl\" is no kind of TLS"),
+        ("tls = \"none\"", "3:7: without TLS mail and password could be read on the way"),
+        ("helo = \"my host\"", "3:8: \"my host\" is not a host"),
+        ("sessions = 0", "3:12: at least 1 is needed"),
+        ("rate = \"100/m\"", "3:8: \"100/m\" is a quota: a rate counts over less than a minute"),
+        ("session_age = \"soon\"", "3:15: \"soon\" is not a duration"),
+        ("quotas = [{ limit = 5, unit = \"mails\", per = \"24h\" }]", "3:31: \"mails\" cannot be counted"),
+        ("quotas = [{ limit = 5, unit = \"messages\", per = \"1s\" }]", "3:49: \"1s\" is a rate"),
+        ("quotas = [{ limit = 5, unit = \"messages\" }]", "3:11: this quota has no `per`"),
+        (
+            "quotas = [{ limit = 5, unit = \"messages\", per = \"1h\", zone = \"UTC\" }]",
+            "3:62: a zone is only for per = \"day\"",
+        ),
+        (
+            "quotas = [{ limit = 5, unit = \"messages\", per = \"1h\" }]\nreserve = 5",
+            "4:11: a reserve of 5 leaves nothing of a quota of 5",
+        ),
+        (
+            "user = \"me\"\npassword = { env = \"A\", file = \"b\" }",
+            "4:12: one source of the password is needed",
+        ),
+        ("password = { env = \"A\" }", "3:12: there is a password and no `user`"),
+        ("[relays.mine.sandbox]\nquota = 5", "3:1: only a sandbox relay pretends anything"),
+        ("[relays.other]\nsessions = 2", "3:9: relay `other` has no host"),
+        ("[relays.ses]\npreset = \"ses\"", "3:9: relay `ses` has no host"),
+        ("[relays.\"a b\"]\nhost = \"x.com\"", "3:9: \"a b\" cannot be the name of a relay"),
+        ("[relays.sand]\npreset = \"sandbox\"\nhost = \"x.com\"", "5:8: a sandbox relay has no host"),
+        ("[state]\nmin_free = \"lots\"", "4:12: \"lots\" is not a size"),
+        ("[dkim.\"example.com\"]\nkeys = []", "3:2: `dkim` is not in this version"),
+    ];
+    for (setting, expected) in table {
+        let text = format!("[relays.mine]\nhost = \"mail.example.com\"\n{setting}\n");
+        let faults = load(Some(&text)).expect_err(setting);
+        let told: Vec<String> = faults.iter().map(ToString::to_string).collect();
+        assert!(
+            told[0].starts_with(&format!("{FILE}:{expected}")) && told.len() == 1,
+            "{setting}: {told:#?}"
+        );
+    }
+}
+
+#[test]
+fn a_password_in_the_clear_is_refused_and_never_shown() {
+    for password in
+        ["\"canary7\"", "7777777", "7777777.5", "['canary7']", "{ canary7 = 1 }", "{ env = 7777777 }"]
+    {
+        let text = format!("[relays.mine]\nhost = \"a.com\"\nuser = \"me\"\npassword = {password}\n");
+        let faults = load(Some(&text)).expect_err(password);
+        let place = faults[0].place.as_ref().expect("a place");
+        assert_eq!(place.line, 4, "{password}");
+        assert!(!faults[0].to_string().contains("7777777"), "{password}: {faults:#?}");
+    }
+    let text = "[relays.mine]\nhost = \"a.com\"\nuser = \"me\"\npassword = \"canary7\"\n";
+    assert!(!format!("{:?}", load(Some(text)).expect_err("clear")).contains("canary7"));
+}
+
+#[test]
+fn a_password_from_the_environment_is_worth_a_warning() {
+    let text = "[relays.mine]\nhost = \"a.com\"\nuser = \"me\"\npassword = { env = \"SES\" }\n";
+    let relays = load(Some(text)).expect("in order");
+    assert_eq!(relays.relays[0].password, Some(SecretSource::Env("SES".into())));
+    assert!(relays.warnings[0].to_string().starts_with("campaigns/relays.toml:4:12: others on this machine"));
+}
