@@ -1,0 +1,52 @@
+//! Rows that are left out are counted and named.
+
+use crate::stage::Workspace;
+
+#[test]
+fn duplicates_and_invalid_addresses_are_counted() {
+    let workspace = Workspace::letter(1);
+    // Forty good rows keep the invalid one below 5 %.
+    workspace.list_with(40, "PERSON1@example.NET,Again\nno address,Nobody\n");
+    let plan = workspace.mailrun(&["plan", "letter", "--json"]).ends(0).json();
+    assert_eq!(plan["recipients"], 40);
+    assert_eq!((&plan["excluded"]["duplicate"], &plan["excluded"]["invalid"]), (&1.into(), &1.into()));
+    workspace.mailrun(&["plan", "letter"]).ends(0).says("no address");
+}
+
+#[test]
+fn more_than_five_percent_invalid_stops_send() {
+    let workspace = Workspace::letter(1);
+    workspace.list_with(15, "nobody,Nobody\n");
+    workspace.mailrun(&["send", "letter", "--yes"]).ends(10).says("invalid");
+    assert!(workspace.files(".mailrun/sandbox", ".eml").is_empty());
+}
+
+#[test]
+fn a_row_with_too_many_fields_shifts_nothing() {
+    let workspace = Workspace::letter(1);
+    workspace.list_with(30, "ada@example.net,Lovelace,Ada\n");
+    let plan = workspace.mailrun(&["plan", "letter", "--json"]).ends(0).json();
+    assert_eq!((&plan["recipients"], &plan["excluded"]["invalid"]), (&30.into(), &1.into()));
+}
+
+#[test]
+fn a_condition_of_the_campaign_filters() {
+    let workspace = Workspace::letter(3);
+    workspace.edit(
+        "campaigns/letter/campaign.toml",
+        "[list]\n",
+        "[list]\nwhere = 'first_name != \"Person 2\"'\n",
+    );
+    let plan = workspace.mailrun(&["plan", "letter", "--json"]).ends(0).json();
+    assert_eq!((&plan["recipients"], &plan["excluded"]["filtered"]), (&2.into(), &1.into()));
+}
+
+#[test]
+fn a_list_of_a_spreadsheet_is_read_as_it_is() {
+    let workspace = Workspace::letter(1);
+    // What a German spreadsheet writes: semicolons, windows-1252, CRLF.
+    let list = b"email;first_name\r\njoerg@example.net;J\xf6rg\r\n";
+    workspace.write("campaigns/letter/recipients.csv", list);
+    workspace.mailrun(&["plan", "letter"]).ends(0).says("windows-1252");
+    workspace.mailrun(&["preview", "letter", "--row", "1"]).ends(0).says("Jörg");
+}

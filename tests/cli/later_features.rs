@@ -1,0 +1,23 @@
+//! What this version does not do is refused in those words, never ignored.
+
+use crate::stage::Workspace;
+
+#[test]
+fn a_setting_of_a_later_version_is_refused_by_name() {
+    for (settings, key) in [
+        ("[[attachments]]\nfile = \"files/a.pdf\"", "attachments"),
+        ("[dkim.\"example.com\"]\nkeys = [{ selector = \"s1\", file = \"keys/s1.pem\" }]", "dkim"),
+    ] {
+        let workspace = Workspace::letter(1);
+        workspace.settings(settings);
+        workspace.mailrun(&["check", "letter"]).ends(10).says(key);
+        workspace.mailrun(&["send", "letter", "--yes"]).ends(10).says(key);
+    }
+}
+
+#[test]
+fn a_relay_setting_of_a_later_version_is_refused_by_name() {
+    let workspace = Workspace::letter(1);
+    workspace.relay(9, "warmup = { from = 200, factor = 1.5 }");
+    workspace.mailrun(&["check", "letter"]).ends(10).says("warmup").says("version");
+}

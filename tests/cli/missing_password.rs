@@ -1,0 +1,13 @@
+//! A password that the environment does not hold, with nobody there to ask.
+
+use crate::stage::{Habit, Peer, Workspace};
+
+#[test]
+fn the_variable_is_named_and_nothing_is_tried() {
+    let peer = Peer::start(Habit::Takes);
+    let workspace = Workspace::letter_to(peer.port, 1);
+    workspace.relay(peer.port, "user = \"news\"\npassword = { env = \"DESK_PASSWORD\" }");
+    workspace.mailrun(&["send", "letter", "--yes"]).ends(12).says("DESK_PASSWORD").says("desk");
+    assert_eq!(peer.logins(), 0);
+    assert_eq!(peer.recipients(), Vec::<String>::new());
+}

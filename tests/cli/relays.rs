@@ -1,0 +1,41 @@
+//! Relays looked at without sending anything.
+
+use crate::stage::{Habit, Peer, Workspace};
+
+const LOGIN: &str = "user = \"news\"\npassword = { env = \"DESK_PASSWORD\" }";
+
+#[test]
+fn a_test_logs_in_and_shows_what_the_server_offers() {
+    let peer = Peer::start(Habit::Takes);
+    let workspace = Workspace::letter_to(peer.port, 1);
+    workspace.relay(peer.port, LOGIN);
+    workspace
+        .mailrun_with(&[("DESK_PASSWORD", "secret")], &["relay", "test", "desk"])
+        .ends(0)
+        .says("PIPELINING");
+    assert_eq!(peer.logins(), 1);
+    assert!(peer.taken().is_empty());
+}
+
+#[test]
+fn a_test_of_a_relay_that_refuses_the_login_fails() {
+    let peer = Peer::start(Habit::RefusesLogin);
+    let workspace = Workspace::letter_to(peer.port, 1);
+    workspace.relay(peer.port, LOGIN);
+    workspace.mailrun_with(&[("DESK_PASSWORD", "secret")], &["relay", "test", "desk"]).ends(12).says("535");
+}
+
+#[test]
+fn the_list_shows_what_is_left_of_each_quota() {
+    let peer = Peer::start(Habit::Takes);
+    let workspace = Workspace::letter_to(peer.port, 3);
+    workspace.relay(peer.port, "quotas = [{ limit = 70, unit = \"recipients\", per = \"24h\" }]");
+    workspace.mailrun(&["send", "letter", "--yes"]).ends(0);
+    workspace.mailrun(&["relay", "list"]).ends(0).says("desk").says("67");
+}
+
+#[test]
+fn a_relay_of_no_such_name_is_offered_the_nearest() {
+    let workspace = Workspace::letter(1);
+    workspace.mailrun(&["relay", "test", "dsek"]).ends(5).says("desk");
+}

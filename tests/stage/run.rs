@@ -1,0 +1,146 @@
+//! A command that ended, and one that still runs.
+//!
+//! Exit codes are checked to the letter. Prose is not: [`Run::says`] looks for words while ignoring
+//! white space and the rules that error reports are drawn with, as both depend on the width of a line.
+
+use std::io::Read;
+use std::process::{Child, ExitStatus, Output};
+use std::thread;
+
+use serde_json::Value;
+
+/// How a command ended and what it said.
+#[derive(Debug)]
+pub(crate) struct Run {
+    /// The command, for messages of tests that fail.
+    pub(crate) command: String,
+    /// Its exit code; none when a signal ended it.
+    pub(crate) code: Option<i32>,
+    /// Data.
+    pub(crate) stdout: String,
+    /// Talk.
+    pub(crate) stderr: String,
+}
+
+impl Run {
+    /// Takes what a process left behind.
+    pub(crate) fn new(command: String, output: Output) -> Self {
+        Self {
+            command,
+            code: output.status.code(),
+            stdout: String::from_utf8(output.stdout).expect("mailrun writes UTF-8 to stdout"),
+            stderr: String::from_utf8(output.stderr).expect("mailrun writes UTF-8 to stderr"),
+        }
+    }
+
+    /// Checks the exit code.
+    #[track_caller]
+    pub(crate) fn ends(self, code: i32) -> Self {
+        assert_eq!(self.code, Some(code), "the exit code of {self}");
+        self
+    }
+
+    /// Checks that `words` stand in stdout or stderr, wherever lines were broken.
+    #[track_caller]
+    pub(crate) fn says(self, words: &str) -> Self {
+        let said = squeeze(&self.stdout) + &squeeze(&self.stderr);
+        assert!(said.contains(&squeeze(words)), "{words:?} is missing from {self}");
+        self
+    }
+
+    /// Checks that `words` stand in neither.
+    #[track_caller]
+    pub(crate) fn never_says(self, words: &str) -> Self {
+        let said = squeeze(&self.stdout) + &squeeze(&self.stderr);
+        assert!(!said.contains(&squeeze(words)), "{words:?} stands in {self}");
+        self
+    }
+
+    /// The one JSON value that stdout holds.
+    #[track_caller]
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("no JSON ({error}): {self}"))
+    }
+}
+
+impl std::fmt::Display for Run {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { command, code, stdout, stderr } = self;
+        write!(formatter, "{command}\nexit code {code:?}\n-- stdout\n{stdout}\n-- stderr\n{stderr}")
+    }
+}
+
+/// What is left of a text when white space and drawn rules are taken out.
+fn squeeze(text: &str) -> String {
+    text.chars().filter(|letter| !letter.is_whitespace() && *letter != '│' && *letter != '|').collect()
+}
+
+/// A command that still runs; killed when dropped.
+#[derive(Debug)]
+pub(crate) struct Running {
+    command: String,
+    child: Child,
+    ended: Option<ExitStatus>,
+}
+
+impl Running {
+    /// Takes charge of a child whose output is piped.
+    pub(crate) fn new(command: String, child: Child) -> Self {
+        Self { command, child, ended: None }
+    }
+
+    /// Its process id.
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Whether it has ended by itself.
+    pub(crate) fn has_ended(&mut self) -> bool {
+        self.ended = self.ended.or(self.child.try_wait().expect("a child can be asked for its end"));
+        self.ended.is_some()
+    }
+
+    /// Ends it with SIGKILL, as a power cut would, and waits until it is gone.
+    pub(crate) fn kill(mut self) {
+        self.end_now();
+    }
+
+    /// Waits for its own end.
+    pub(crate) fn wait(mut self) -> Run {
+        let stdout = drain(self.child.stdout.take());
+        let stderr = drain(self.child.stderr.take());
+        let status = self.child.wait().expect("a child can be waited for");
+        self.ended = Some(status);
+        let output = Output {
+            status,
+            stdout: stdout.join().expect("stdout was read"),
+            stderr: stderr.join().expect("stderr was read"),
+        };
+        Run::new(self.command.clone(), output)
+    }
+
+    fn end_now(&mut self) {
+        if self.ended.is_none() {
+            // Both fail only where the process has ended by itself, which is as good.
+            let _ = self.child.kill();
+            self.ended = self.child.wait().ok();
+        }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.end_now();
+    }
+}
+
+/// Reads a pipe to its end beside the caller, so that neither pipe of a child can fill up and stall it.
+fn drain(pipe: Option<impl Read + Send + 'static>) -> thread::JoinHandle<Vec<u8>> {
+    thread::spawn(move || {
+        let mut octets = Vec::new();
+        if let Some(mut pipe) = pipe {
+            pipe.read_to_end(&mut octets).expect("a pipe of a child can be read");
+        }
+        octets
+    })
+}
