@@ -15,8 +15,8 @@ mod report;
 mod run;
 mod workspace;
 
-pub(crate) use oracle::{Acceptance, Oracle};
+pub(crate) use oracle::{Acceptance, Oracle, free_port};
 pub(crate) use peer::{Habit, Peer, Taken};
 pub(crate) use report::{Fate, fates, recipients_of};
 pub(crate) use run::{Run, Running};
-pub(crate) use workspace::Workspace;
+pub(crate) use workspace::{Workspace, binary};

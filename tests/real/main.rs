@@ -1,0 +1,15 @@
+//! mailrun against what it did not bring along: Debian's Postfix, a full disk, a clock that was set back.
+//!
+//! Each test says what it needs, and is left out of a plain `cargo test`; `tests/run` installs what is
+//! missing and runs them all, with the release binary in `MAILRUN_BINARY`.
+
+#[allow(dead_code, unused_imports, reason = "each test crate uses its part of the stage")]
+#[path = "../stage/mod.rs"]
+mod stage;
+
+mod clock;
+mod disk;
+mod greylist;
+mod postfix;
+mod postfix_log;
+mod sink;
