@@ -59,7 +59,7 @@ const HOMES: [(&str, &[&str]); 18] = [
 ];
 
 /// The parts of tokio that move octets, and the rooms that use its runtime and channels without them.
-const TOKIO_WIRE: [&str; 5] = ["net", "fs", "io", "process", "signal"];
+const TOKIO_WIRE: [&str; 4] = ["net", "fs", "io", "process"];
 const OFF_THE_WIRE: [&str; 2] = ["cli", "store"];
 
 /// Rooms in which the same arguments always give the same answer.
