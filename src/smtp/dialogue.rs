@@ -389,3 +389,6 @@ impl Dialogue {
         self.wire.expected().map(Expected::phase)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -156,17 +156,9 @@ impl Extensions {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
-    use super::super::reply::Replies;
+mod tests {
+    use super::super::specimen::announced;
     use super::*;
-
-    /// What a reply to EHLO announces.
-    pub(crate) fn announced(octets: &str) -> Extensions {
-        let mut replies = Replies::default();
-        replies.extend(octets.as_bytes());
-        let reply = replies.next_reply().expect("a reply").expect("a whole one");
-        Extensions::parse(&reply)
-    }
 
     #[test]
     fn keywords_are_read_in_any_case() {

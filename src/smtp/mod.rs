@@ -30,6 +30,8 @@ mod examine;
 mod extension;
 mod reply;
 mod session;
+#[cfg(test)]
+pub(crate) mod specimen;
 mod stream;
 mod timeouts;
 mod tls;
