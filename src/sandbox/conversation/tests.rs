@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::sandbox::persona::Drops;
+use crate::sandbox::persona::{DropAt, Drops};
 
 const SECOND: Duration = Duration::from_secs(1);
 
