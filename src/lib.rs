@@ -12,3 +12,4 @@ pub mod policy;
 pub mod relay;
 pub mod sandbox;
 pub mod smtp;
+pub mod store;

@@ -1,0 +1,245 @@
+//! The seam under the journal: numbered segments that are allocated, written, synced and read.
+//!
+//! Two implementations: [`FileDisk`], the files of `.mailrun/journal/`, and
+//! [`ForgetfulDisk`](super::ForgetfulDisk), which loses and tears what was not synced. A write is durable
+//! when [`Disk::sync`] of its segment has returned, never before; a failed sync is final.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File, OpenOptions};
+use std::io;
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::thread::JoinHandle;
+
+use rustix::fs::FallocateFlags;
+use rustix::io::Errno;
+
+use super::error::is_full;
+
+/// How much is written at once when a new segment is filled with zeros.
+const FILL_STEP: usize = 1 << 20;
+/// The room that is given up when the disk is full, so that reports still work.
+const BALLAST: u64 = 1 << 20;
+
+/// What the journal lies on.
+pub trait Disk: Send {
+    /// The segments there are and their lengths in octets, by rising number.
+    ///
+    /// # Errors
+    /// What the system said; nothing can be read then.
+    fn segments(&self) -> io::Result<Vec<(u32, u64)>>;
+
+    /// Makes `segment`, full of zeros and `octets` long. Room and name are durable when it returns.
+    ///
+    /// # Errors
+    /// `StorageFull`, after which the disk is as before; or what the system said.
+    fn allocate(&mut self, segment: u32, octets: u64) -> io::Result<()>;
+
+    /// Fills `buffer` from `offset` and says how much there was.
+    ///
+    /// # Errors
+    /// What the system said.
+    fn read_at(&self, segment: u32, offset: u64, buffer: &mut [u8]) -> io::Result<usize>;
+
+    /// Writes all of `octets`, within the length of the segment.
+    ///
+    /// # Errors
+    /// What the system said; a part may have been written.
+    fn write_at(&mut self, segment: u32, offset: u64, octets: &[u8]) -> io::Result<()>;
+
+    /// Makes all that was written to `segment` durable.
+    ///
+    /// # Errors
+    /// What the system said. It must not be tried again: the system may have dropped what it could not
+    /// write, and would say that all is well.
+    fn sync(&mut self, segment: u32) -> io::Result<()>;
+
+    /// Octets that the file system has left for us.
+    ///
+    /// # Errors
+    /// What the system said.
+    fn available(&self) -> io::Result<u64>;
+
+    /// What to call a segment in an error.
+    fn place(&self, segment: u32) -> PathBuf;
+}
+
+/// The files `NNNNNNNN.wal` of a folder.
+#[derive(Debug)]
+pub struct FileDisk {
+    folder: PathBuf,
+    ballast: PathBuf,
+    files: BTreeMap<u32, File>,
+    /// The segment that a thread fills with zeros, ahead of the journal.
+    filling: Option<(u32, JoinHandle<io::Result<()>>)>,
+}
+
+impl FileDisk {
+    /// The segments in `folder`, which is there. `ballast` is a file that may be removed when room is
+    /// short.
+    pub fn new(folder: &Path, ballast: &Path) -> Self {
+        Self { folder: folder.to_owned(), ballast: ballast.to_owned(), files: BTreeMap::new(), filling: None }
+    }
+
+    /// Makes the ballast if it is not there. Not having it is no reason to stop.
+    pub fn lay_ballast(&self) {
+        if fs::metadata(&self.ballast).is_ok_and(|found| found.len() >= BALLAST) {
+            return;
+        }
+        if let Ok(file) =
+            OpenOptions::new().create(true).write(true).truncate(false).mode(0o600).open(&self.ballast)
+            && rustix::fs::fallocate(&file, FallocateFlags::empty(), 0, BALLAST).is_err()
+        {
+            drop_ballast(&self.ballast);
+        }
+    }
+
+    /// Waits until the zeros of `segment` are on disk.
+    fn finish_filling(&mut self, segment: u32) -> io::Result<()> {
+        match self.filling.take() {
+            Some((filled, filler)) if filled == segment => {
+                filler.join().unwrap_or_else(|_| Err(io::Error::other("filling a segment panicked")))
+            }
+            other => {
+                self.filling = other;
+                Ok(())
+            }
+        }
+    }
+
+    fn file(&mut self, segment: u32) -> io::Result<&File> {
+        if !self.files.contains_key(&segment) {
+            let file = OpenOptions::new().read(true).write(true).open(self.place(segment))?;
+            // The journal moves on and never comes back: one file and its successor are enough.
+            self.files.retain(|open, _| open + 1 >= segment);
+            self.files.insert(segment, file);
+        }
+        Ok(&self.files[&segment])
+    }
+
+    fn reserve(&mut self, path: &Path, octets: u64) -> io::Result<File> {
+        // A crash may have left the name with less than its room.
+        let file =
+            OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path)?;
+        match rustix::fs::fallocate(&file, FallocateFlags::empty(), 0, octets) {
+            Ok(()) => Ok(file),
+            // Zeros reserve the room as well, only later.
+            Err(Errno::OPNOTSUPP | Errno::NOSYS) => {
+                file.set_len(octets)?;
+                fill(&file, octets)?;
+                Ok(file)
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+impl Disk for FileDisk {
+    fn segments(&self) -> io::Result<Vec<(u32, u64)>> {
+        let mut segments = Vec::new();
+        for entry in fs::read_dir(&self.folder)? {
+            let entry = entry?;
+            let name = entry.file_name();
+            let number =
+                name.to_str().and_then(|name| name.strip_suffix(".wal")).and_then(|name| name.parse().ok());
+            if let Some(number) = number {
+                segments.push((number, entry.metadata()?.len()));
+            }
+        }
+        segments.sort_unstable();
+        Ok(segments)
+    }
+
+    fn allocate(&mut self, segment: u32, octets: u64) -> io::Result<()> {
+        if let Some((filled, _)) = self.filling {
+            self.finish_filling(filled)?;
+        }
+        let path = self.place(segment);
+        let file = match self.reserve(&path, octets) {
+            Ok(file) => file,
+            Err(error) => {
+                if is_full(&error) {
+                    let _ = fs::remove_file(&path);
+                    drop_ballast(&self.ballast);
+                }
+                return Err(error);
+            }
+        };
+        file.sync_all()?;
+        File::open(&self.folder)?.sync_all()?;
+        let filled = file.try_clone()?;
+        self.files.insert(segment, file);
+        // Overwriting zeros needs no change of the file's map, so that each later sync is only data.
+        let filler = std::thread::Builder::new()
+            .name("journal-fill".to_owned())
+            .spawn(move || fill(&filled, octets))?;
+        self.filling = Some((segment, filler));
+        Ok(())
+    }
+
+    fn read_at(&self, segment: u32, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
+        let opened;
+        let file = if let Some(file) = self.files.get(&segment) {
+            file
+        } else {
+            opened = File::open(self.place(segment))?;
+            &opened
+        };
+        let mut filled = 0;
+        while filled < buffer.len() {
+            match file.read_at(&mut buffer[filled..], offset + filled as u64) {
+                Ok(0) => break,
+                Ok(count) => filled += count,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(filled)
+    }
+
+    fn write_at(&mut self, segment: u32, offset: u64, octets: &[u8]) -> io::Result<()> {
+        self.finish_filling(segment)?;
+        self.file(segment)?.write_all_at(octets, offset)
+    }
+
+    fn sync(&mut self, segment: u32) -> io::Result<()> {
+        self.file(segment)?.sync_data()
+    }
+
+    fn available(&self) -> io::Result<u64> {
+        let found = rustix::fs::statvfs(&self.folder)?;
+        Ok(found.f_bavail.saturating_mul(found.f_frsize))
+    }
+
+    fn place(&self, segment: u32) -> PathBuf {
+        self.folder.join(format!("{segment:08}.wal"))
+    }
+}
+
+impl Drop for FileDisk {
+    fn drop(&mut self) {
+        if let Some((_, filler)) = self.filling.take() {
+            // Its failure is nobody's any more: the next process sees what is there.
+            let _ = filler.join();
+        }
+    }
+}
+
+fn drop_ballast(path: &Path) {
+    // Not there is as good as removed, and nothing else can be done here.
+    let _ = fs::remove_file(path);
+}
+
+fn fill(file: &File, octets: u64) -> io::Result<()> {
+    let zeros = vec![0; FILL_STEP];
+    let mut offset = 0;
+    while offset < octets {
+        let step = (octets - offset).min(FILL_STEP as u64);
+        let zeros = &zeros[..usize::try_from(step).expect("at most 1 MiB")];
+        file.write_all_at(zeros, offset)?;
+        offset += step;
+        // Small syncs, as a long one would hold up those of the journal.
+        file.sync_data()?;
+    }
+    Ok(())
+}

@@ -1,0 +1,196 @@
+//! Group commit: records wait together, are made durable together, and wake whom they concern.
+//!
+//! A pure state machine. [`Group::append`] gives a record its number, [`Group::take`] hands out all that
+//! wait as one block, [`Group::complete`] says that the block is durable, or that the journal has failed
+//! for good. It also keeps the room: an intent is let in only if its outcome will have room as well.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use tokio::sync::oneshot;
+
+use super::error::StoreError;
+use super::frame::{FRAME_LIMIT, Lsn, Place, push};
+use super::log::Space;
+use super::record::Record;
+
+/// Room kept for each record that may be written whatever the disk's state, in octets: an outcome's
+/// fixed part with one reply of 256 octets and a queue id.
+const OUTCOME_ROOM: u64 = 512;
+/// Room kept for each recipient of an intent, in octets: a fate and its share of the replies.
+const FATE_ROOM: u64 = 48;
+
+/// Who waits for a record to be durable.
+pub(super) type Waiter = oneshot::Sender<Result<(), StoreError>>;
+
+/// Records on their way to the disk.
+#[derive(Debug)]
+pub(super) struct Group {
+    epoch: u32,
+    next: Lsn,
+    durable: Lsn,
+    /// The last record of the block that is being written, if one is.
+    writing: Option<Lsn>,
+    buffer: Vec<u8>,
+    /// Kept from block to block, so that no new one is made each time.
+    spare: Vec<u8>,
+    waiters: VecDeque<(Lsn, Waiter)>,
+    space: Space,
+    min_free: u64,
+    /// Octets of the block that is being written.
+    in_writing: u64,
+    /// Octets kept for outcomes that are owed.
+    reserved: u64,
+    failed: Option<Arc<StoreError>>,
+}
+
+/// Records that are to be written and synced at once.
+#[derive(Debug)]
+pub(super) struct Block {
+    pub(super) octets: Vec<u8>,
+    pub(super) last: Lsn,
+}
+
+/// How much room to keep for the outcome of an intent to so many recipients.
+pub(super) fn outcome_room(recipients: usize) -> u64 {
+    OUTCOME_ROOM + FATE_ROOM * recipients as u64
+}
+
+impl Group {
+    /// Records of `epoch` from `next` on; everything before is durable.
+    pub(super) fn new(epoch: u32, next: Lsn, min_free: u64, space: Space) -> Self {
+        Self {
+            epoch,
+            next,
+            durable: Lsn(next.0 - 1),
+            writing: None,
+            buffer: Vec::new(),
+            spare: Vec::new(),
+            waiters: VecDeque::new(),
+            space,
+            min_free,
+            in_writing: 0,
+            reserved: 0,
+            failed: None,
+        }
+    }
+
+    /// Adds a record behind all others.
+    ///
+    /// # Errors
+    /// The journal has failed, or the record is too long.
+    pub(super) fn append(&mut self, record: &Record) -> Result<Lsn, StoreError> {
+        if let Some(cause) = &self.failed {
+            return Err(StoreError::Poisoned(Arc::clone(cause)));
+        }
+        let place = if self.buffer.is_empty() { Place::Opens } else { Place::Follows };
+        let lsn = self.next;
+        push(&mut self.buffer, place, self.epoch, lsn, record)
+            .map_err(|_| StoreError::TooLarge { what: "a record of the journal" })?;
+        self.next = Lsn(lsn.0 + 1);
+        Ok(lsn)
+    }
+
+    /// Whether `needed` more octets, and everything owed, have room.
+    ///
+    /// # Errors
+    /// `Full`, with what must be freed; its path is the caller's to name.
+    pub(super) fn check_room(&self, needed: u64) -> Result<(), u64> {
+        let taken = self.in_writing + self.buffer.len() as u64 + self.reserved + needed + FRAME_LIMIT as u64;
+        if self.space.available < self.min_free {
+            return Err(self.min_free - self.space.available + needed);
+        }
+        if taken > self.space.room { Err(taken - self.space.room) } else { Ok(()) }
+    }
+
+    /// Keeps `octets` for an outcome.
+    pub(super) fn reserve(&mut self, octets: u64) {
+        self.reserved += octets;
+    }
+
+    /// The outcome for which `octets` were kept is written.
+    pub(super) fn release(&mut self, octets: u64) {
+        self.reserved = self.reserved.saturating_sub(octets);
+    }
+
+    /// Adds somebody who waits for `lsn`, the record appended last. None if it is durable already.
+    pub(super) fn wait(&mut self, lsn: Lsn) -> oneshot::Receiver<Result<(), StoreError>> {
+        let (sender, receiver) = oneshot::channel();
+        match &self.failed {
+            Some(cause) => {
+                let _ = sender.send(Err(StoreError::Poisoned(Arc::clone(cause))));
+            }
+            None if lsn <= self.durable => {
+                let _ = sender.send(Ok(()));
+            }
+            None => self.waiters.push_back((lsn, sender)),
+        }
+        receiver
+    }
+
+    /// Takes all records that wait; none if there are none, or if a block is still being written.
+    pub(super) fn take(&mut self) -> Option<Block> {
+        if self.buffer.is_empty() || self.writing.is_some() || self.failed.is_some() {
+            return None;
+        }
+        let octets = std::mem::replace(&mut self.buffer, std::mem::take(&mut self.spare));
+        let last = Lsn(self.next.0 - 1);
+        (self.writing, self.in_writing) = (Some(last), octets.len() as u64);
+        Some(Block { octets, last })
+    }
+
+    /// The block is durable, or everything has come to an end. Returns whom to wake, with what.
+    pub(super) fn complete(
+        &mut self,
+        block: Block,
+        outcome: Result<Space, StoreError>,
+    ) -> Vec<(Waiter, Result<(), StoreError>)> {
+        (self.writing, self.in_writing) = (None, 0);
+        match outcome {
+            Ok(space) => {
+                self.space = space;
+                self.durable = block.last;
+                self.spare = block.octets;
+                self.spare.clear();
+                let covered = self.waiters.partition_point(|(lsn, _)| *lsn <= block.last);
+                self.waiters.drain(..covered).map(|(_, waiter)| (waiter, Ok(()))).collect()
+            }
+            Err(error) => {
+                let cause = Arc::new(error);
+                self.failed = Some(Arc::clone(&cause));
+                let told = || Err(StoreError::Poisoned(Arc::clone(&cause)));
+                self.waiters.drain(..).map(|(_, waiter)| (waiter, told())).collect()
+            }
+        }
+    }
+
+    /// Notes how much room there is now.
+    pub(super) fn measured(&mut self, space: Space) {
+        self.space = space;
+    }
+
+    /// Everything up to here is durable.
+    pub(super) fn durable(&self) -> Lsn {
+        self.durable
+    }
+
+    /// The record appended last.
+    pub(super) fn last(&self) -> Lsn {
+        Lsn(self.next.0 - 1)
+    }
+
+    /// Whether records wait for a commit.
+    pub(super) fn is_waiting(&self) -> bool {
+        !self.buffer.is_empty()
+    }
+
+    /// Whether somebody waits for a record that is in no block yet.
+    pub(super) fn is_awaited(&self) -> bool {
+        self.waiters.back().is_some_and(|(lsn, _)| self.writing.is_none_or(|writing| *lsn > writing))
+    }
+
+    /// Why nothing can be recorded any more, if so.
+    pub(super) fn failure(&self) -> Option<StoreError> {
+        self.failed.as_ref().map(|cause| StoreError::Poisoned(Arc::clone(cause)))
+    }
+}

@@ -1,0 +1,237 @@
+//! Reading the journal without the lock: what `status`, `report` and `show` know.
+//!
+//! A reader folds the same records as the engine does, and sled is not asked. A process may be writing
+//! meanwhile: the reader stops at the first record that is not whole yet. While the process lives, what is
+//! on its way counts as pending; once it is gone, as uncertain.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+
+use crate::mail::{Account, PlanId, RecipientNo, RelayName, RunNo, State, Tally, Usage};
+
+use super::backlog::ranges;
+use super::book::{RunBook, Standing};
+use super::disk::FileDisk;
+use super::error::StoreError;
+use super::fold::Fold;
+use super::frame::Lsn;
+use super::lock::holder;
+use super::record::{EndReason, Record, Spans};
+use super::scan::{Writer, scan};
+use super::teller::{Event, Teller};
+
+/// Everything the journal of a workspace says.
+#[derive(Debug, Clone)]
+pub struct History {
+    state: PathBuf,
+    /// The runs, oldest first.
+    pub runs: Vec<Run>,
+    /// What each account was charged.
+    pub usages: BTreeMap<Account, Usage>,
+    /// The latest time on record; none in an empty journal.
+    pub last: Option<Timestamp>,
+    /// The process that holds the workspace, if one does.
+    pub alive: Option<u32>,
+}
+
+/// One run, as it stands.
+#[derive(Debug, Clone)]
+pub struct Run {
+    /// Its number.
+    pub no: RunNo,
+    /// The plan it sends.
+    pub plan: PlanId,
+    /// The campaign's name.
+    pub campaign: String,
+    /// The campaign's edition, from 1.
+    pub edition: u32,
+    /// How many batches the plan has.
+    pub batches: u32,
+    /// Whether it goes through built-in servers, so that nobody counts as written to.
+    pub sandbox: bool,
+    /// When it began.
+    pub started: Timestamp,
+    /// Why and when it stopped last; none while it goes on, or if it was cut off.
+    pub ended: Option<(EndReason, Timestamp)>,
+    /// Whether the operator cancelled it.
+    pub cancelled: bool,
+    /// How its recipients stand.
+    pub tally: Tally,
+    /// Where each recipient stands, by place in the plan.
+    pub states: Vec<State>,
+    /// What came of each relay it ever used, in the order in which they were first named.
+    pub relays: Vec<(RelayName, Account, Standing)>,
+    /// When the next deferred recipient is due.
+    pub next_due: Option<Timestamp>,
+}
+
+impl Run {
+    /// Whether nobody is left to be written to.
+    pub fn is_finished(&self) -> bool {
+        self.tally.of(State::Pending) + self.tally.of(State::Deferred) == 0
+    }
+
+    fn of(book: RunBook) -> Self {
+        let account_of = |name: &RelayName| {
+            let known = book.accounts.iter().find(|(known, _)| known == name);
+            known.map_or_else(|| Account::from(""), |(_, account)| account.clone())
+        };
+        let next_due = book.waiting.iter().filter_map(|(_, waiting)| waiting.due).min();
+        Self {
+            no: book.no,
+            plan: book.plan,
+            edition: book.edition,
+            batches: book.batches,
+            sandbox: book.sandbox,
+            started: book.started,
+            ended: book.ended,
+            cancelled: book.cancelled,
+            tally: book.tally,
+            relays: book
+                .names
+                .iter()
+                .map(|(name, standing)| (name.clone(), account_of(name), *standing))
+                .collect(),
+            next_due: next_due.map(Into::into),
+            campaign: book.campaign,
+            states: book.states,
+        }
+    }
+}
+
+impl History {
+    /// Reads the journal of the state folder. An absent folder is an empty history.
+    ///
+    /// # Errors
+    /// The journal is damaged, of a newer mailrun, or cannot be read.
+    pub fn read(state: &Path) -> Result<Self, StoreError> {
+        let mut fold = Fold::default();
+        let alive = read_records(state, &mut |_, _, record| {
+            fold.apply(&record);
+            Ok(())
+        })?;
+        let last = fold.recorded().map(|recorded| recorded.last);
+        let usages = fold.ledger.usages().clone();
+        let mut runs: Vec<Run> = Vec::with_capacity(fold.runs.len());
+        for (_, mut book) in fold.runs {
+            if alive.is_none() {
+                book.leave_in_doubt();
+            }
+            runs.push(Run::of(book));
+        }
+        Ok(Self { state: state.to_owned(), runs, usages, last, alive })
+    }
+
+    /// The run of that number.
+    pub fn run(&self, no: RunNo) -> Option<&Run> {
+        self.runs.iter().find(|run| run.no == no)
+    }
+
+    /// The latest run of a campaign.
+    pub fn latest(&self, campaign: &str) -> Option<&Run> {
+        self.runs.iter().rev().find(|run| run.campaign == campaign)
+    }
+
+    /// Whom the runs of a campaign have written to, or may have, by plan: those accepted and those
+    /// uncertain, runs through built-in servers apart. Ranges of places in the plan, rising.
+    pub fn written_to(&self, campaign: &str) -> Vec<(PlanId, Vec<Range<u32>>)> {
+        let real = self.runs.iter().filter(|run| run.campaign == campaign && !run.sandbox);
+        real.map(|run| {
+            let mut both = ranges(&run.states, State::Accepted);
+            both.extend(ranges(&run.states, State::Uncertain));
+            both.sort_unstable_by_key(|range| range.start);
+            (run.plan, both)
+        })
+        .filter(|(_, ranges)| !ranges.is_empty())
+        .collect()
+    }
+
+    /// How each recipient of a run stands and what was said last, for those whom `wanted` names, in the
+    /// order of the plan. Reads the journal once more.
+    ///
+    /// # Errors
+    /// As [`History::read`].
+    pub fn deliveries(
+        &self,
+        run: RunNo,
+        wanted: impl Fn(RecipientNo, State) -> bool,
+    ) -> Result<Vec<Delivered>, StoreError> {
+        let Some(found) = self.run(run) else { return Ok(Vec::new()) };
+        let mut last: BTreeMap<RecipientNo, Event> = BTreeMap::new();
+        self.each_event(run, None, &mut |recipient, event| {
+            if found.states.get(recipient.index()).is_some_and(|state| wanted(recipient, *state)) {
+                last.insert(recipient, event);
+            }
+        })?;
+        let standing = (0..).map(RecipientNo).zip(&found.states);
+        let chosen = standing.filter(|(recipient, state)| wanted(*recipient, **state));
+        Ok(chosen
+            .map(|(recipient, state)| {
+                let last = last.remove(&recipient);
+                Delivered { recipient, state: *state, last }
+            })
+            .collect())
+    }
+
+    /// Everything that happened to one recipient of a run, oldest first.
+    ///
+    /// # Errors
+    /// As [`History::read`].
+    pub fn life(&self, run: RunNo, recipient: RecipientNo) -> Result<Vec<Event>, StoreError> {
+        let mut life = Vec::new();
+        self.each_event(run, Some(recipient), &mut |_, event| life.push(event))?;
+        Ok(life)
+    }
+
+    fn each_event(
+        &self,
+        run: RunNo,
+        only: Option<RecipientNo>,
+        visit: &mut dyn FnMut(RecipientNo, Event),
+    ) -> Result<(), StoreError> {
+        let mut teller = Teller::new(run);
+        let mut hand_out = |recipients: &Spans, event: &Event| {
+            for recipient in recipients.iter().filter(|recipient| only.is_none_or(|only| only == *recipient))
+            {
+                visit(recipient, event.clone());
+            }
+        };
+        read_records(&self.state, &mut |_, _, record| {
+            teller.tell(&record, &mut hand_out);
+            Ok(())
+        })?;
+        if self.alive.is_none() {
+            teller.leave_in_doubt(&mut hand_out);
+        }
+        Ok(())
+    }
+}
+
+/// Reads all records, and says who was alive before the first was read.
+fn read_records(
+    state: &Path,
+    visit: &mut dyn FnMut(Lsn, u32, Record) -> Result<(), StoreError>,
+) -> Result<Option<u32>, StoreError> {
+    let journal = state.join("journal");
+    if !journal.exists() {
+        return Ok(None);
+    }
+    let alive = holder(state);
+    let writer = if alive.is_some() { Writer::Live } else { Writer::Gone };
+    scan(&FileDisk::new(&journal, &state.join("ballast")), writer, visit)?;
+    Ok(alive)
+}
+
+/// How one recipient stands, and what happened last.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Delivered {
+    /// Who.
+    pub recipient: RecipientNo,
+    /// Where they stand.
+    pub state: State,
+    /// What happened last; none if nothing did.
+    pub last: Option<Event>,
+}

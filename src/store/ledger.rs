@@ -1,0 +1,59 @@
+//! The ledger: what each account has been charged, as a fold of the journal.
+//!
+//! An intent charges, its outcome says how much of that stays, a closed quota says until when nothing
+//! more may be sent. There is no other counter that could disagree. The key is the account and not the
+//! relay's name, so renaming a relay frees nothing.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use crate::mail::{Account, Charge, Usage};
+
+/// How long an attempt can take from its intent to its reply at most: ten minutes for the final dot
+/// (RFC 5321, 4.5.3.2.6) and what the message itself takes. A charge whose outcome was lost in a crash is
+/// counted at that time, or now if that is earlier.
+const LONGEST_ATTEMPT: Duration = Duration::from_secs(15 * 60);
+
+/// The usages of all accounts.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Ledger {
+    usages: BTreeMap<Account, Usage>,
+}
+
+impl Ledger {
+    fn usage(&mut self, account: &Account) -> &mut Usage {
+        if !self.usages.contains_key(account) {
+            self.usages.insert(account.clone(), Usage::default());
+        }
+        self.usages.get_mut(account).expect("it was just inserted")
+    }
+
+    /// An intent charges the account.
+    pub(super) fn begin(&mut self, account: &Account, charge: Charge) {
+        self.usage(account).begin(charge);
+    }
+
+    /// An attempt that had begun with `begun` ended at `at` and keeps `kept`.
+    pub(super) fn settle(&mut self, account: &Account, at: Timestamp, begun: Charge, kept: Charge) {
+        if !(begun.is_zero() && kept.is_zero()) {
+            self.usage(account).settle(at, begun, kept);
+        }
+    }
+
+    /// The provider takes nothing more until `until`.
+    pub(super) fn close(&mut self, account: &Account, until: Timestamp) {
+        self.usage(account).close(until);
+    }
+
+    /// The usages by account.
+    pub(super) fn usages(&self) -> &BTreeMap<Account, Usage> {
+        &self.usages
+    }
+}
+
+/// When the lost outcome of an intent made at `intended` is counted, if it is found lost at `now`.
+pub(super) fn lost_at(intended: Timestamp, now: Timestamp) -> Timestamp {
+    intended.checked_add(LONGEST_ATTEMPT).unwrap_or(now).min(now).max(intended)
+}

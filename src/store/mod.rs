@@ -1,0 +1,64 @@
+//! What outlives the process: the one owner of everything under `.mailrun`.
+//!
+//! The journal is the truth: append-only files of checksummed records, synced in groups by one thread. No
+//! end of data leaves before the intent for it is durable there; what is missing an outcome when a process
+//! starts is uncertain. Everything else is a fold of it: states, usages, queue. sled holds what must be
+//! looked up fast and can be rebuilt at any time. Plans hold the rows, the suppression list its addresses,
+//! and the journal no address at all. In reading order, from the disk up:
+//!
+//! - [`disk`](Disk): the seam; files, and `forgetful`, a disk that tears and forgets;
+//! - `record`, `frame`: what the journal says, and how a record lies in a file;
+//! - `scan`, `log`: reading to the end and telling a torn end from damage; writing behind it;
+//! - `group`, `journal`: group commit as a state machine, and the thread around it;
+//! - `book`, `ledger`, `fold`: what the records mean for a run, for the accounts, and together;
+//! - `recorder`: what happens becomes a record and is folded in;
+//! - `index`, `indexer`: sled, and the thread that keeps it up to date;
+//! - [`store`](Store): all of it behind the lock, for the engine;
+//! - [`history`](History), `teller`: reading without the lock;
+//! - [`suppressions`](Suppressions): those who must never be written to;
+//! - [`trust`](Trust): which time to believe; `folder`, `lock`, [`keys`](Keys): the place itself.
+
+mod backlog;
+mod book;
+mod disk;
+mod error;
+mod fold;
+mod folder;
+mod forgetful;
+mod frame;
+mod group;
+mod history;
+mod index;
+mod indexer;
+mod journal;
+mod keys;
+mod ledger;
+mod lock;
+mod log;
+mod note;
+mod postcard_tail;
+mod record;
+mod recorder;
+mod scan;
+mod settle;
+#[expect(clippy::module_inception, reason = "the room is named after what the engine holds of it")]
+mod store;
+mod suppressions;
+mod teller;
+mod trust;
+
+pub use backlog::{Backlog, Waiter};
+pub use book::{RelayUse, Standing};
+pub use disk::{Disk, FileDisk};
+pub use error::StoreError;
+pub use forgetful::ForgetfulDisk;
+pub use history::{Delivered, History, Run};
+pub use journal::Pace;
+pub use keys::Keys;
+pub use note::Note;
+pub use record::{EndReason, Resolve};
+pub use settle::{Fate, RunStart};
+pub use store::{Durable, Indexing, Options, Store};
+pub use suppressions::{Editing, Suppressions};
+pub use teller::{Event, Happening, Said};
+pub use trust::{Moment, Recorded, Trust};

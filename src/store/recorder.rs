@@ -1,0 +1,389 @@
+//! The recorder: turns what happens into records, and keeps what they mean.
+//!
+//! A pure state machine over [`Group`] and [`Fold`]: every fact becomes a record behind all others and is
+//! folded in at once, so what is in memory is what recovery would read. Nothing waits here.
+
+use std::path::{Path, PathBuf};
+
+use hashbrown::HashMap;
+use jiff::Timestamp;
+use tokio::sync::oneshot;
+
+use crate::mail::{
+    Answer, Batch, Charge, Class, Delivery, Doubt, Intent, Outcome, RecipientNo, RelayNo, Return, RunNo,
+    Settled, State,
+};
+
+use super::book::{Open, RelayUse};
+use super::disk::Disk;
+use super::error::StoreError;
+use super::fold::Fold;
+use super::frame::{FRAME_LIMIT, Lsn};
+use super::group::{Group, outcome_room};
+use super::ledger::lost_at;
+use super::log::Log;
+use super::note::Note;
+use super::record::{
+    AnswerKnown, Attempt, Cause, EpochBegun, FateKnown, IntentMade, Millis, OutcomeKnown, Record,
+    RelaysNamed, RunBegun, Spans, Words, WordsNumbered,
+};
+use super::settle::{Fate, RunStart};
+use super::trust::{Moment, Trust, is_long_silence};
+
+/// How many different reply texts get a number; those beyond are stored with each outcome.
+const WORDS_LIMIT: usize = 4_096;
+/// The longest reply text that is kept, in octets.
+const WORDS_OCTETS: usize = 256;
+/// The longest queue id that is kept, in octets.
+const QUEUE_ID_OCTETS: usize = 64;
+/// An outcome is cut into several records beyond so many octets, by a guess on the safe side.
+const OUTCOME_LIMIT: usize = FRAME_LIMIT / 2;
+
+/// What records are made with.
+pub(super) struct Recorder {
+    pub(super) fold: Fold,
+    pub(super) group: Group,
+    pub(super) trust: Trust,
+    numbered: HashMap<Box<str>, u32>,
+    folder: PathBuf,
+}
+
+/// A recorder with the log it writes to, and what opening them has shown.
+pub(super) struct Recovered {
+    pub(super) recorder: Recorder,
+    pub(super) log: Log,
+    pub(super) notes: Vec<Note>,
+    /// The last record that was there before this process.
+    pub(super) found: Lsn,
+}
+
+impl Recorder {
+    /// Reads the journal on `disk`, settles what a crash left open, and begins a new epoch, durably.
+    /// What changed behind `applied` counts as touched.
+    ///
+    /// # Errors
+    /// The journal is damaged or newer, the disk fails, or the clock cannot be trusted.
+    pub(super) fn recover(
+        disk: Box<dyn Disk>,
+        folder: &Path,
+        min_free: u64,
+        moment: &Moment,
+        applied: Lsn,
+    ) -> Result<Recovered, StoreError> {
+        let mut fold = Fold::default();
+        let mut numbered = HashMap::new();
+        let (mut log, opened) = Log::open(disk, min_free, &mut |lsn, _epoch, record| {
+            fold.apply(&record);
+            if lsn == applied {
+                fold.forget_touched();
+            }
+            if let Record::Words(fact) = record {
+                numbered.insert(fact.text.into_boxed_str(), fact.number);
+            }
+            Ok(())
+        })?;
+        let mut notes = Vec::new();
+        if opened.torn > 0 {
+            notes.push(Note::TornEnd { octets: opened.torn });
+        }
+        let recorded = fold.recorded();
+        if recorded.is_some_and(|recorded| is_long_silence(&recorded, moment)) {
+            notes.push(Note::LongSilence {
+                since: recorded.map(|recorded| recorded.last).unwrap_or_default(),
+            });
+        }
+        let trust = Trust::begin(recorded.as_ref(), moment)?;
+        let group = Group::new(opened.end.epoch + 1, opened.end.next, min_free, log.space()?);
+        let mut recorder = Self { fold, group, trust, numbered, folder: folder.to_owned() };
+        recorder.begin_epoch(moment, &mut notes)?;
+        recorder.commit(&mut log)?;
+        Ok(Recovered { recorder, log, notes, found: Lsn(opened.end.next.0 - 1) })
+    }
+
+    fn begin_epoch(&mut self, moment: &Moment, notes: &mut Vec<Note>) -> Result<(), StoreError> {
+        let now = self.trust.believe(moment);
+        let boot = millis(moment);
+        self.write(Record::Epoch(EpochBegun { wall: now.into(), boot, boot_id: moment.boot_id }))?;
+        let mut owed: Vec<Open> = self.fold.owed().cloned().collect();
+        owed.sort_unstable_by_key(|open| (open.of.run, open.of.number, open.of.part));
+        for open in owed {
+            let recipients = Spans::of(Fold::untold(&open));
+            notes.push(Note::Crashed { run: open.of.run, recipients: recipients.iter().count() as u64 });
+            let cause = Cause::Doubt(Doubt::Crashed);
+            self.write(Record::Outcome(OutcomeKnown {
+                of: open.of,
+                at: lost_at(open.wall, now).into(),
+                kept: Some(open.charge),
+                answers: Vec::new(),
+                fates: vec![FateKnown { recipients, state: State::Uncertain, due: None, cause }],
+            }))?;
+        }
+        Note::gather(notes);
+        Ok(())
+    }
+
+    /// Writes all that waits; for those who have no thread for it.
+    pub(super) fn commit(&mut self, log: &mut Log) -> Result<(), StoreError> {
+        while let Some(block) = self.group.take() {
+            let outcome = log.commit(&block.octets).and_then(|()| log.space());
+            let failure = outcome.as_ref().err().cloned();
+            for (waiter, told) in self.group.complete(block, outcome) {
+                // Whoever went away in the meantime does not want to know.
+                let _ = waiter.send(told);
+            }
+            if let Some(failure) = failure {
+                return Err(failure);
+            }
+        }
+        Ok(())
+    }
+
+    /// Appends a record and takes it in.
+    pub(super) fn write(&mut self, record: Record) -> Result<Lsn, StoreError> {
+        let lsn = self.group.append(&record)?;
+        self.fold.apply(&record);
+        Ok(lsn)
+    }
+
+    /// As [`Recorder::write`], if there is room for it beside all that is owed.
+    pub(super) fn write_if_room(&mut self, record: Record) -> Result<Lsn, StoreError> {
+        self.check_room(FRAME_LIMIT as u64)?;
+        self.write(record)
+    }
+
+    fn check_room(&self, needed: u64) -> Result<(), StoreError> {
+        if let Some(failure) = self.group.failure() {
+            return Err(failure);
+        }
+        let path = || self.folder.clone();
+        self.group.check_room(needed).map_err(|needed| StoreError::Full { path: path(), needed })
+    }
+
+    /// A run begins.
+    pub(super) fn begin(&mut self, start: &RunStart, at: Timestamp) -> Result<(RunNo, Lsn), StoreError> {
+        let run = RunNo(self.fold.runs.keys().next_back().map_or(1, |last| last.0 + 1));
+        self.write_if_room(Record::Run(RunBegun {
+            run,
+            plan: start.plan,
+            campaign: start.campaign.clone(),
+            edition: start.edition,
+            recipients: start.recipients,
+            batches: start.batches,
+            sandbox: start.sandbox,
+            at: at.into(),
+        }))?;
+        let lsn = self.name_relays(run, &start.relays, at)?;
+        Ok((run, lsn))
+    }
+
+    /// The relays of a run from here on.
+    pub(super) fn name_relays(
+        &mut self,
+        run: RunNo,
+        relays: &[RelayUse],
+        at: Timestamp,
+    ) -> Result<Lsn, StoreError> {
+        if !self.fold.runs.contains_key(&run) {
+            return Err(StoreError::NoRun(run));
+        }
+        let named = |relay: &RelayUse| {
+            (relay.name.as_str().to_owned(), relay.account.as_str().to_owned(), relay.sandbox)
+        };
+        let relays = relays.iter().map(named).collect();
+        self.write_if_room(Record::Relays(RelaysNamed { run, relays, at: at.into() }))
+    }
+
+    /// An end of data is about to leave.
+    pub(super) fn intend(
+        &mut self,
+        intent: &Intent<'_>,
+        moment: &Moment,
+    ) -> Result<oneshot::Receiver<Result<(), StoreError>>, StoreError> {
+        let id = intent.batch.id;
+        if !self.fold.runs.get(&id.run).is_some_and(|run| intent.relay.index() < run.relays.len()) {
+            return Err(StoreError::NoRun(id.run));
+        }
+        let owed = outcome_room(intent.recipients.len());
+        self.check_room(owed + outcome_room(0))?;
+        let wall = Millis::from(self.trust.believe(moment));
+        let date = intent.batch.date.map_or(wall, Millis::from);
+        let lsn = self.write(Record::Intent(IntentMade {
+            of: attempt(intent.batch, intent.relay),
+            wall,
+            boot: millis(moment),
+            date: date.0.div_euclid(1_000) - wall.0.div_euclid(1_000),
+            digest: intent.digest,
+            charge: intent.charge,
+            recipients: Spans::of(intent.recipients.iter().copied()),
+        }))?;
+        self.group.reserve(owed);
+        Ok(self.group.wait(lsn))
+    }
+
+    /// An attempt came to its end.
+    pub(super) fn settle(
+        &mut self,
+        settled: &Settled,
+        fates: &[Fate<'_>],
+        at: Timestamp,
+    ) -> Result<(), StoreError> {
+        if !settled.intended && settled.charge.is_zero() && self.is_nothing(settled, fates) {
+            return Ok(());
+        }
+        let of = attempt(&settled.batch, settled.relay);
+        let owed = self.fold.runs.get(&of.run).and_then(|run| run.open.get(&(of.number, of.part)));
+        let owed = owed.map(|open| outcome_room(open.recipients.iter().count()));
+        let mut draft = Draft::new(of, at);
+        for (delivery, fate) in settled.deliveries.iter().zip(fates) {
+            if draft.size > OUTCOME_LIMIT {
+                let part = std::mem::replace(&mut draft, Draft::new(of, at));
+                self.write(part.finish(None))?;
+            }
+            let answer = self.answer(delivery, fate)?;
+            draft.add(delivery.recipient, fate, delivery, answer);
+        }
+        self.write(draft.finish(Some(settled.charge)))?;
+        if settled.intended {
+            self.group.release(owed.unwrap_or_default());
+        }
+        Ok(())
+    }
+
+    /// Whether an attempt changed nothing: nobody was refused, and everybody stands where they stood.
+    fn is_nothing(&self, settled: &Settled, fates: &[Fate<'_>]) -> bool {
+        let Some(run) = self.fold.runs.get(&settled.batch.id.run) else { return false };
+        settled.deliveries.iter().zip(fates).all(|(delivery, fate)| {
+            fate.state == State::Pending
+                && matches!(delivery.outcome, Outcome::Returned(Return::NotSent | Return::LineLost))
+                && run.state(delivery.recipient) == Some(State::Pending)
+        })
+    }
+
+    fn answer(&mut self, delivery: &Delivery, fate: &Fate<'_>) -> Result<Option<AnswerKnown>, StoreError> {
+        let Some((answer, class)) = answered(&delivery.outcome) else { return Ok(None) };
+        Ok(Some(AnswerKnown {
+            phase: answer.phase,
+            code: answer.reply.code,
+            enhanced: answer.reply.enhanced,
+            class,
+            words: self.words(cut(fate.words, WORDS_OCTETS))?,
+            queue_id: cut(fate.queue_id, QUEUE_ID_OCTETS).to_owned(),
+        }))
+    }
+
+    fn words(&mut self, text: &str) -> Result<Words, StoreError> {
+        if text.is_empty() {
+            return Ok(Words::Numbered(0));
+        }
+        if let Some(number) = self.numbered.get(text) {
+            return Ok(Words::Numbered(*number));
+        }
+        if self.numbered.len() >= WORDS_LIMIT {
+            return Ok(Words::Inline(text.to_owned()));
+        }
+        let number = u32::try_from(self.numbered.len() + 1).expect("at most 4096 texts are numbered");
+        self.write(Record::Words(WordsNumbered { number, text: text.to_owned() }))?;
+        self.numbered.insert(text.into(), number);
+        Ok(Words::Numbered(number))
+    }
+}
+
+fn millis(moment: &Moment) -> u64 {
+    u64::try_from(moment.boot.as_millis()).unwrap_or(u64::MAX)
+}
+
+fn attempt(batch: &Batch, relay: RelayNo) -> Attempt {
+    let id = batch.id;
+    Attempt { run: id.run, number: id.number, part: id.part, attempt: batch.attempt, relay: relay.0 }
+}
+
+/// The first `limit` octets of `text`, or a little less where a character would be cut.
+fn cut(text: &str, limit: usize) -> &str {
+    &text[..text.floor_char_boundary(limit)]
+}
+
+fn answered(outcome: &Outcome) -> Option<(&Answer, Option<Class>)> {
+    match outcome {
+        Outcome::Accepted(answer) | Outcome::Returned(Return::TooMany(answer) | Return::Halve(answer)) => {
+            Some((answer, None))
+        }
+        Outcome::Deferred(answer, verdict)
+        | Outcome::Rejected(answer, verdict)
+        | Outcome::Returned(Return::RelayTrouble(answer, verdict)) => Some((answer, Some(verdict.class))),
+        Outcome::Uncertain(_)
+        | Outcome::Returned(Return::NotSent | Return::LineLost)
+        | Outcome::Suppressed => None,
+    }
+}
+
+/// An outcome in the making.
+struct Draft {
+    of: Attempt,
+    at: Millis,
+    answers: Vec<AnswerKnown>,
+    fates: Vec<FateKnown>,
+    /// Octets it will take, at most.
+    size: usize,
+}
+
+impl Draft {
+    fn new(of: Attempt, at: Timestamp) -> Self {
+        Self { of, at: at.into(), answers: Vec::new(), fates: Vec::new(), size: 64 }
+    }
+
+    fn add(
+        &mut self,
+        recipient: RecipientNo,
+        fate: &Fate<'_>,
+        delivery: &Delivery,
+        answer: Option<AnswerKnown>,
+    ) {
+        let number = answer.map(|answer| self.number(answer));
+        let cause = match (&delivery.outcome, number) {
+            (Outcome::Accepted(_) | Outcome::Deferred(..) | Outcome::Rejected(..), Some(number)) => {
+                Cause::Answer(number)
+            }
+            (Outcome::Returned(_), Some(number)) => Cause::Returned(number),
+            (Outcome::Uncertain(doubt), _) => Cause::Doubt(*doubt),
+            (Outcome::Suppressed, _) => Cause::Suppressed,
+            (Outcome::Returned(_), None)
+            | (Outcome::Accepted(_) | Outcome::Deferred(..) | Outcome::Rejected(..), None) => Cause::NotSent,
+        };
+        let due = fate.due.map(Millis::from);
+        match self.fates.last_mut() {
+            Some(last) if (last.state, last.due, last.cause) == (fate.state, due, cause) => {
+                last.recipients.push(recipient);
+                self.size += 8;
+            }
+            Some(_) | None => {
+                let recipients = Spans::of([recipient]);
+                self.fates.push(FateKnown { recipients, state: fate.state, due, cause });
+                self.size += 32;
+            }
+        }
+    }
+
+    fn number(&mut self, answer: AnswerKnown) -> u16 {
+        let known = self.answers.iter().rposition(|known| *known == answer);
+        let place = known.unwrap_or_else(|| {
+            let inline = match &answer.words {
+                Words::Numbered(_) => 0,
+                Words::Inline(text) => text.len(),
+            };
+            self.size += 32 + answer.queue_id.len() + inline;
+            self.answers.push(answer);
+            self.answers.len() - 1
+        });
+        u16::try_from(place).expect("an outcome is cut long before")
+    }
+
+    fn finish(self, kept: Option<Charge>) -> Record {
+        Record::Outcome(OutcomeKnown {
+            of: self.of,
+            at: self.at,
+            kept,
+            answers: self.answers,
+            fates: self.fates,
+        })
+    }
+}
