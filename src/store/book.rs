@@ -230,15 +230,12 @@ impl RunBook {
             State::Uncertain => {
                 if let Some(relay) = place {
                     let batch = (of.number, of.part);
-                    self.doubts.insert(recipient.0, Doubted { batch, relay, attempts: of.attempt });
+                    self.doubts.insert(recipient.0, Doubted { batch, relay, attempts: of.count });
                 }
             }
             State::Accepted | State::Rejected | State::Suppressed | State::Cancelled | State::Expired => {}
         }
-        let standing = match place.and_then(|place| self.standing(place)) {
-            Some(standing) => standing,
-            None => return,
-        };
+        let Some(standing) = place.and_then(|place| self.standing(place)) else { return };
         match after {
             State::Accepted => standing.accepted += 1,
             State::Rejected => standing.rejected += 1,
@@ -253,7 +250,7 @@ impl RunBook {
             Cause::Answer(_) | Cause::Doubt(_) => true,
             Cause::Returned(_) | Cause::NotSent | Cause::Suppressed => false,
         };
-        let attempts = if used_up { of.attempt } else { of.attempt.saturating_sub(1) };
+        let attempts = if used_up { of.count } else { of.count.saturating_sub(1) };
         let relay = match earlier.and_then(|earlier| earlier.relay) {
             Some(earlier) if !used_up => Some(earlier),
             Some(_) | None => place,

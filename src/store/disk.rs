@@ -97,8 +97,8 @@ impl FileDisk {
     /// Waits until the zeros of `segment` are on disk.
     fn finish_filling(&mut self, segment: u32) -> io::Result<()> {
         match self.filling.take() {
-            Some((filled, filler)) if filled == segment => {
-                filler.join().unwrap_or_else(|_| Err(io::Error::other("filling a segment panicked")))
+            Some((number, thread)) if number == segment => {
+                thread.join().unwrap_or_else(|_| Err(io::Error::other("filling a segment panicked")))
             }
             other => {
                 self.filling = other;
@@ -117,7 +117,7 @@ impl FileDisk {
         Ok(&self.files[&segment])
     }
 
-    fn reserve(&mut self, path: &Path, octets: u64) -> io::Result<File> {
+    fn reserve(path: &Path, octets: u64) -> io::Result<File> {
         // A crash may have left the name with less than its room.
         let file =
             OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path)?;
@@ -155,7 +155,7 @@ impl Disk for FileDisk {
             self.finish_filling(filled)?;
         }
         let path = self.place(segment);
-        let file = match self.reserve(&path, octets) {
+        let file = match Self::reserve(&path, octets) {
             Ok(file) => file,
             Err(error) => {
                 if is_full(&error) {
@@ -167,12 +167,11 @@ impl Disk for FileDisk {
         };
         file.sync_all()?;
         File::open(&self.folder)?.sync_all()?;
-        let filled = file.try_clone()?;
+        let copy = file.try_clone()?;
         self.files.insert(segment, file);
         // Overwriting zeros needs no change of the file's map, so that each later sync is only data.
-        let filler = std::thread::Builder::new()
-            .name("journal-fill".to_owned())
-            .spawn(move || fill(&filled, octets))?;
+        let filler =
+            std::thread::Builder::new().name("journal-fill".to_owned()).spawn(move || fill(&copy, octets))?;
         self.filling = Some((segment, filler));
         Ok(())
     }

@@ -50,7 +50,7 @@ struct Segment {
     unsynced: Vec<(usize, Vec<u8>)>,
 }
 
-/// SplitMix64 (Steele, Lea, Flood 2014): small, and the same on every machine.
+/// `SplitMix64` (Steele, Lea, Flood 2014): small, and the same on every machine.
 struct Chance(u64);
 
 impl Chance {
@@ -99,7 +99,7 @@ impl ForgetfulDisk {
                 let mut start = offset;
                 for sector in octets.chunks(SECTOR) {
                     // All of it, nothing of it, or the sectors that were lucky.
-                    if fate == 0 || (fate == 1 && chance.next() % 2 == 0) {
+                    if fate == 0 || (fate == 1 && chance.next().is_multiple_of(2)) {
                         segment.durable[start..start + sector.len()].copy_from_slice(sector);
                     }
                     start += sector.len();

@@ -35,6 +35,53 @@ pub(super) fn open_index(folder: &Path, now: Timestamp, notes: &mut Vec<Note>) -
     }
 }
 
+/// Moves the index aside and makes an empty one.
+pub(super) fn begin_anew(folder: &Path, now: Timestamp, notes: &mut Vec<Note>) -> Option<Found> {
+    match Index::begin_anew(folder, now) {
+        Ok(found) => Some(found),
+        Err(words) => {
+            notes.push(Note::IndexFailed { words });
+            None
+        }
+    }
+}
+
+/// Brings an index that was just opened up to the end of the journal; one that is ahead of the journal,
+/// or says something else, gives way to a new one, which `anew` makes. `before` is the last record that
+/// was there when the journal was opened.
+pub(super) fn catch_up(
+    found: Found,
+    recorder: &mut Recorder,
+    before: Lsn,
+    anew: impl FnOnce(&mut Vec<Note>) -> Option<Found>,
+    notes: &mut Vec<Note>,
+) -> Option<Index> {
+    let upto = recorder.group.durable();
+    let fresh = found.applied == Lsn(0);
+    if found.applied <= before {
+        let applied = found.index.apply(&Changes::take(&mut recorder.fold, upto));
+        if applied.is_ok() && found.index.agrees(&recorder.fold) {
+            if found.moved.is_some() || (fresh && before > Lsn(0)) {
+                notes.push(Note::IndexRebuilt { moved: found.moved });
+            }
+            return Some(found.index);
+        }
+    }
+    drop(found.index);
+    recorder.fold.touch_all();
+    let anew = anew(notes)?;
+    match anew.index.apply(&Changes::take(&mut recorder.fold, upto)) {
+        Ok(()) => {
+            notes.push(Note::IndexRebuilt { moved: anew.moved.or(found.moved) });
+            Some(anew.index)
+        }
+        Err(words) => {
+            notes.push(Note::IndexFailed { words });
+            None
+        }
+    }
+}
+
 /// The index and the thread that owns it.
 pub(super) struct Indexer {
     /// None once sled has failed.
@@ -44,45 +91,6 @@ pub(super) struct Indexer {
 }
 
 impl Indexer {
-    /// Brings an index that was just opened up to the end of the journal, or builds it anew.
-    pub(super) fn catch_up(
-        found: Found,
-        recorder: &mut Recorder,
-        before: Lsn,
-        folder: &Path,
-        now: Timestamp,
-        notes: &mut Vec<Note>,
-    ) -> Option<Index> {
-        let upto = recorder.group.durable();
-        let fresh = found.applied == Lsn(0);
-        if found.applied <= before {
-            let applied = found.index.apply(&Changes::take(&mut recorder.fold, upto));
-            if applied.is_ok() && found.index.agrees(&recorder.fold) {
-                if found.moved.is_some() || (fresh && before > Lsn(0)) {
-                    notes.push(Note::IndexRebuilt { moved: found.moved });
-                }
-                return Some(found.index);
-            }
-        }
-        // It is ahead of the journal, or says something else than the journal does.
-        drop(found.index);
-        recorder.fold.touch_all();
-        let rebuilt = Index::begin_anew(folder, now).and_then(|anew| {
-            anew.index.apply(&Changes::take(&mut recorder.fold, upto))?;
-            Ok(anew)
-        });
-        match rebuilt {
-            Ok(anew) => {
-                notes.push(Note::IndexRebuilt { moved: anew.moved.or(found.moved) });
-                Some(anew.index)
-            }
-            Err(words) => {
-                notes.push(Note::IndexFailed { words });
-                None
-            }
-        }
-    }
-
     /// Starts the thread.
     ///
     /// # Errors

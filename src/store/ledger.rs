@@ -14,7 +14,7 @@ use crate::mail::{Account, Charge, Usage};
 /// How long an attempt can take from its intent to its reply at most: ten minutes for the final dot
 /// (RFC 5321, 4.5.3.2.6) and what the message itself takes. A charge whose outcome was lost in a crash is
 /// counted at that time, or now if that is earlier.
-const LONGEST_ATTEMPT: Duration = Duration::from_secs(15 * 60);
+const LONGEST_ATTEMPT: Duration = Duration::from_mins(15);
 
 /// The usages of all accounts.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -147,16 +147,19 @@ impl Log {
     }
 
     fn advance(&mut self) -> Result<(), StoreError> {
-        let (segment, size) = match self.next.take() {
-            Some(next) => next,
-            None => {
-                let (segment, size) = (self.segment + 1, self.successor());
-                self.disk.allocate(segment, size).map_err(|error| match is_full(&error) {
-                    true => StoreError::Full { path: self.disk.place(segment), needed: size + self.min_free },
-                    false => StoreError::io("allocate", &self.disk.place(segment), error),
-                })?;
-                (segment, size)
-            }
+        let (segment, size) = if let Some(next) = self.next.take() {
+            next
+        } else {
+            let (segment, size) = (self.segment + 1, self.successor());
+            let place = self.disk.place(segment);
+            self.disk.allocate(segment, size).map_err(|error| {
+                if is_full(&error) {
+                    StoreError::Full { path: place, needed: size + self.min_free }
+                } else {
+                    StoreError::io("allocate", &place, error)
+                }
+            })?;
+            (segment, size)
         };
         (self.segment, self.size, self.offset) = (segment, size, 0);
         Ok(())

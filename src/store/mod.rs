@@ -15,6 +15,7 @@
 //! - `index`, `indexer`: sled, and the thread that keeps it up to date;
 //! - [`store`](Store): all of it behind the lock, for the engine;
 //! - [`history`](History), `teller`: reading without the lock;
+//! - `plans`, [`plan`](Plan): frozen plans, written and read;
 //! - [`suppressions`](Suppressions): those who must never be written to;
 //! - [`trust`](Trust): which time to believe; `folder`, `lock`, [`keys`](Keys): the place itself.
 
@@ -36,6 +37,8 @@ mod ledger;
 mod lock;
 mod log;
 mod note;
+mod plan;
+mod plans;
 mod postcard_tail;
 mod record;
 mod recorder;
@@ -56,6 +59,8 @@ pub use history::{Delivered, History, Run};
 pub use journal::Pace;
 pub use keys::Keys;
 pub use note::Note;
+pub use plan::Plan;
+pub use plans::{PlanHead, PlanWriter, plans, remove_plan};
 pub use record::{EndReason, Resolve};
 pub use settle::{Fate, RunStart};
 pub use store::{Durable, Indexing, Options, Store};

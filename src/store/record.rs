@@ -114,7 +114,8 @@ pub(super) struct Attempt {
     pub(super) run: RunNo,
     pub(super) number: u32,
     pub(super) part: u16,
-    pub(super) attempt: u16,
+    /// From 1.
+    pub(super) count: u16,
     pub(super) relay: u16,
 }
 

@@ -86,13 +86,11 @@ impl Recorder {
         if opened.torn > 0 {
             notes.push(Note::TornEnd { octets: opened.torn });
         }
-        let recorded = fold.recorded();
-        if recorded.is_some_and(|recorded| is_long_silence(&recorded, moment)) {
-            notes.push(Note::LongSilence {
-                since: recorded.map(|recorded| recorded.last).unwrap_or_default(),
-            });
+        let known = fold.recorded();
+        if known.is_some_and(|known| is_long_silence(&known, moment)) {
+            notes.push(Note::LongSilence { since: known.map(|known| known.last).unwrap_or_default() });
         }
-        let trust = Trust::begin(recorded.as_ref(), moment)?;
+        let trust = Trust::begin(known.as_ref(), moment)?;
         let group = Group::new(opened.end.epoch + 1, opened.end.next, min_free, log.space()?);
         let mut recorder = Self { fold, group, trust, numbered, folder: folder.to_owned() };
         recorder.begin_epoch(moment, &mut notes)?;
@@ -103,14 +101,14 @@ impl Recorder {
     fn begin_epoch(&mut self, moment: &Moment, notes: &mut Vec<Note>) -> Result<(), StoreError> {
         let now = self.trust.believe(moment);
         let boot = millis(moment);
-        self.write(Record::Epoch(EpochBegun { wall: now.into(), boot, boot_id: moment.boot_id }))?;
+        self.write(&Record::Epoch(EpochBegun { wall: now.into(), boot, boot_id: moment.boot_id }))?;
         let mut owed: Vec<Open> = self.fold.owed().cloned().collect();
         owed.sort_unstable_by_key(|open| (open.of.run, open.of.number, open.of.part));
         for open in owed {
             let recipients = Spans::of(Fold::untold(&open));
             notes.push(Note::Crashed { run: open.of.run, recipients: recipients.iter().count() as u64 });
             let cause = Cause::Doubt(Doubt::Crashed);
-            self.write(Record::Outcome(OutcomeKnown {
+            self.write(&Record::Outcome(OutcomeKnown {
                 of: open.of,
                 at: lost_at(open.wall, now).into(),
                 kept: Some(open.charge),
@@ -139,14 +137,14 @@ impl Recorder {
     }
 
     /// Appends a record and takes it in.
-    pub(super) fn write(&mut self, record: Record) -> Result<Lsn, StoreError> {
-        let lsn = self.group.append(&record)?;
-        self.fold.apply(&record);
+    pub(super) fn write(&mut self, record: &Record) -> Result<Lsn, StoreError> {
+        let lsn = self.group.append(record)?;
+        self.fold.apply(record);
         Ok(lsn)
     }
 
     /// As [`Recorder::write`], if there is room for it beside all that is owed.
-    pub(super) fn write_if_room(&mut self, record: Record) -> Result<Lsn, StoreError> {
+    pub(super) fn write_if_room(&mut self, record: &Record) -> Result<Lsn, StoreError> {
         self.check_room(FRAME_LIMIT as u64)?;
         self.write(record)
     }
@@ -162,7 +160,7 @@ impl Recorder {
     /// A run begins.
     pub(super) fn begin(&mut self, start: &RunStart, at: Timestamp) -> Result<(RunNo, Lsn), StoreError> {
         let run = RunNo(self.fold.runs.keys().next_back().map_or(1, |last| last.0 + 1));
-        self.write_if_room(Record::Run(RunBegun {
+        self.write_if_room(&Record::Run(RunBegun {
             run,
             plan: start.plan,
             campaign: start.campaign.clone(),
@@ -190,7 +188,7 @@ impl Recorder {
             (relay.name.as_str().to_owned(), relay.account.as_str().to_owned(), relay.sandbox)
         };
         let relays = relays.iter().map(named).collect();
-        self.write_if_room(Record::Relays(RelaysNamed { run, relays, at: at.into() }))
+        self.write_if_room(&Record::Relays(RelaysNamed { run, relays, at: at.into() }))
     }
 
     /// An end of data is about to leave.
@@ -200,14 +198,14 @@ impl Recorder {
         moment: &Moment,
     ) -> Result<oneshot::Receiver<Result<(), StoreError>>, StoreError> {
         let id = intent.batch.id;
-        if !self.fold.runs.get(&id.run).is_some_and(|run| intent.relay.index() < run.relays.len()) {
+        if self.fold.runs.get(&id.run).is_none_or(|run| intent.relay.index() >= run.relays.len()) {
             return Err(StoreError::NoRun(id.run));
         }
         let owed = outcome_room(intent.recipients.len());
         self.check_room(owed + outcome_room(0))?;
         let wall = Millis::from(self.trust.believe(moment));
         let date = intent.batch.date.map_or(wall, Millis::from);
-        let lsn = self.write(Record::Intent(IntentMade {
+        let lsn = self.write(&Record::Intent(IntentMade {
             of: attempt(intent.batch, intent.relay),
             wall,
             boot: millis(moment),
@@ -237,12 +235,12 @@ impl Recorder {
         for (delivery, fate) in settled.deliveries.iter().zip(fates) {
             if draft.size > OUTCOME_LIMIT {
                 let part = std::mem::replace(&mut draft, Draft::new(of, at));
-                self.write(part.finish(None))?;
+                self.write(&part.finish(None))?;
             }
             let answer = self.answer(delivery, fate)?;
             draft.add(delivery.recipient, fate, delivery, answer);
         }
-        self.write(draft.finish(Some(settled.charge)))?;
+        self.write(&draft.finish(Some(settled.charge)))?;
         if settled.intended {
             self.group.release(owed.unwrap_or_default());
         }
@@ -282,7 +280,7 @@ impl Recorder {
             return Ok(Words::Inline(text.to_owned()));
         }
         let number = u32::try_from(self.numbered.len() + 1).expect("at most 4096 texts are numbered");
-        self.write(Record::Words(WordsNumbered { number, text: text.to_owned() }))?;
+        self.write(&Record::Words(WordsNumbered { number, text: text.to_owned() }))?;
         self.numbered.insert(text.into(), number);
         Ok(Words::Numbered(number))
     }
@@ -294,7 +292,7 @@ fn millis(moment: &Moment) -> u64 {
 
 fn attempt(batch: &Batch, relay: RelayNo) -> Attempt {
     let id = batch.id;
-    Attempt { run: id.run, number: id.number, part: id.part, attempt: batch.attempt, relay: relay.0 }
+    Attempt { run: id.run, number: id.number, part: id.part, count: batch.attempt, relay: relay.0 }
 }
 
 /// The first `limit` octets of `text`, or a little less where a character would be cut.
@@ -346,8 +344,10 @@ impl Draft {
             (Outcome::Returned(_), Some(number)) => Cause::Returned(number),
             (Outcome::Uncertain(doubt), _) => Cause::Doubt(*doubt),
             (Outcome::Suppressed, _) => Cause::Suppressed,
-            (Outcome::Returned(_), None)
-            | (Outcome::Accepted(_) | Outcome::Deferred(..) | Outcome::Rejected(..), None) => Cause::NotSent,
+            (
+                Outcome::Returned(_) | Outcome::Accepted(_) | Outcome::Deferred(..) | Outcome::Rejected(..),
+                None,
+            ) => Cause::NotSent,
         };
         let due = fate.due.map(Millis::from);
         match self.fates.last_mut() {

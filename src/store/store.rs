@@ -21,7 +21,7 @@ use super::disk::{Disk, FileDisk};
 use super::error::StoreError;
 use super::folder::Folder;
 use super::frame::Lsn;
-use super::indexer::{Indexer, open_index};
+use super::indexer::{Indexer, begin_anew, catch_up, open_index};
 use super::journal::{Desk, Journal, Pace};
 use super::lock::Lock;
 use super::note::Note;
@@ -88,7 +88,7 @@ impl Store {
         let lock = Lock::take(folder.root())?;
         let disk = FileDisk::new(&folder.journal(), &folder.ballast());
         disk.lay_ballast();
-        Self::recover(&folder, lock, notes, Box::new(disk), options, moment)
+        Self::recover(Place { folder, lock, notes }, Box::new(disk), options, moment)
     }
 
     /// As [`Store::open`], with the journal on another disk.
@@ -103,17 +103,16 @@ impl Store {
     ) -> Result<Self, StoreError> {
         let (folder, notes) = Folder::prepare(state)?;
         let lock = Lock::take(folder.root())?;
-        Self::recover(&folder, lock, notes, disk, options, moment)
+        Self::recover(Place { folder, lock, notes }, disk, options, moment)
     }
 
     fn recover(
-        folder: &Folder,
-        lock: Lock,
-        mut notes: Vec<Note>,
+        place: Place,
         disk: Box<dyn Disk>,
         options: Options,
         moment: &Moment,
     ) -> Result<Self, StoreError> {
+        let Place { folder, lock, mut notes } = place;
         let suppressions = Suppressions::open(folder.root())?;
         let opened = match options.indexing {
             Indexing::Sled => open_index(&folder.index(), moment.wall, &mut notes),
@@ -124,7 +123,8 @@ impl Store {
         let mut recorder = recovered.recorder;
         notes.extend(recovered.notes);
         let index = opened.and_then(|found| {
-            Indexer::catch_up(found, &mut recorder, recovered.found, &folder.index(), moment.wall, &mut notes)
+            let anew = |notes: &mut Vec<Note>| begin_anew(&folder.index(), moment.wall, notes);
+            catch_up(found, &mut recorder, recovered.found, anew, &mut notes)
         });
         let journal = Journal::start(recorder, recovered.log, options.pace)
             .map_err(|error| StoreError::io("start the journal of", folder.root(), error))?;
@@ -256,7 +256,7 @@ impl Store {
         let mut last = None;
         for some in recipients.chunks(NAMED_AT_ONCE) {
             let spans = Spans::of(some.iter().copied());
-            last = Some(self.desk().recorder().write_if_room(record(spans))?);
+            last = Some(self.desk().recorder().write_if_room(&record(spans))?);
         }
         last.map_or(Ok(()), |lsn| self.desk().wait(lsn))
     }
@@ -266,7 +266,7 @@ impl Store {
     /// # Errors
     /// The journal has failed.
     pub fn cancel(&self, run: RunNo, at: Timestamp) -> Result<(), StoreError> {
-        self.record(Record::Cancelled(RunCancelled { run, at: at.into() }))
+        self.record(&Record::Cancelled(RunCancelled { run, at: at.into() }))
     }
 
     /// Notes that a provider takes nothing more from an account until `until`. Durable when it returns.
@@ -274,7 +274,10 @@ impl Store {
     /// # Errors
     /// The journal has failed.
     pub fn close_quota(&self, account: &Account, until: Timestamp) -> Result<(), StoreError> {
-        self.record(Record::Closed(QuotaClosed { account: account.as_str().to_owned(), until: until.into() }))
+        self.record(&Record::Closed(QuotaClosed {
+            account: account.as_str().to_owned(),
+            until: until.into(),
+        }))
     }
 
     /// Ends a run, for now or for good. Durable when it returns, and all its outcomes with it.
@@ -282,10 +285,10 @@ impl Store {
     /// # Errors
     /// The journal has failed.
     pub fn end(&self, run: RunNo, reason: EndReason, at: Timestamp) -> Result<(), StoreError> {
-        self.record(Record::Ended(RunEnded { run, reason, at: at.into() }))
+        self.record(&Record::Ended(RunEnded { run, reason, at: at.into() }))
     }
 
-    fn record(&self, record: Record) -> Result<(), StoreError> {
+    fn record(&self, record: &Record) -> Result<(), StoreError> {
         let lsn = self.desk().recorder().write(record)?;
         self.desk().wait(lsn)
     }
@@ -370,6 +373,13 @@ impl std::fmt::Debug for Store {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter.debug_struct("Store").field("root", &self.root).finish_non_exhaustive()
     }
+}
+
+/// A state folder that is this process's.
+struct Place {
+    folder: Folder,
+    lock: Lock,
+    notes: Vec<Note>,
 }
 
 /// Ends well when the intent is durable.

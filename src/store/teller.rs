@@ -145,7 +145,7 @@ impl Teller {
 
     fn event(&self, of: &Attempt, at: Timestamp, what: Happening) -> Event {
         let relay = self.relays.get(usize::from(of.relay)).cloned();
-        Event { at: Some(at), relay, attempt: of.attempt, what }
+        Event { at: Some(at), relay, attempt: of.count, what }
     }
 
     fn said(&self, answer: &AnswerKnown) -> Said {
