@@ -7,6 +7,7 @@
 #[path = "../stage/mod.rs"]
 mod stage;
 
+mod broken_list;
 mod certificate;
 mod closing_relay;
 mod confirmation;
@@ -25,7 +26,6 @@ mod missing_password;
 mod no_such_campaign;
 mod no_wait;
 mod nonsense;
-mod nul;
 mod partial_cycle;
 mod plan_json;
 mod preview;
@@ -35,6 +35,7 @@ mod report_csv;
 mod second_send;
 mod send_twice;
 mod show;
+mod signals;
 mod status_json;
 mod suppression;
 mod template_column;

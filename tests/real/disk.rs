@@ -1,4 +1,4 @@
-//! A disk that fills up under `.mailrun`.
+//! A disk that fills up under `.mailrun`, or can no longer be written to.
 //!
 //! On a file system of our own in memory, so that it is full when we say so.
 
@@ -37,6 +37,10 @@ impl SmallDisk {
         let length = (left.f_bavail * left.f_frsize).saturating_sub(free);
         rustix::fs::fallocate(&file, rustix::fs::FallocateFlags::empty(), 0, length)
             .expect("room for the ballast");
+    }
+
+    fn protect(&self) {
+        run("mount", &["-o", "remount,ro"], self.folder.path());
     }
 
     fn empty(&self) {
@@ -80,4 +84,22 @@ fn on_a_full_disk_nothing_is_begun_and_nothing_lost() {
     let mut recipients = peer.recipients();
     recipients.dedup();
     assert_eq!((recipients.len(), peer.recipients().len()), (20, 20), "everybody once");
+}
+
+#[test]
+#[ignore = "needs root, to mount a file system: tests/run runs it"]
+fn on_a_disk_that_cannot_be_written_nothing_is_sent() {
+    let disk = SmallDisk::mount();
+    let state = disk.state();
+    let state = state.to_str().expect("a path in UTF-8");
+    let peer = Peer::start(Habit::Takes);
+    let workspace = Workspace::letter_to(peer.port, 3);
+    workspace.relay(peer.port, "[state]\nmin_free = \"1MiB\"");
+    workspace.mailrun(&["send", "letter", "--yes", "--limit", "1", "--state", state]).ends(4);
+
+    disk.protect();
+    workspace.mailrun(&["resume", "letter", "--state", state]).ends(15).says(state).says("read-only");
+    assert_eq!(peer.recipients().len(), 1);
+    let status = workspace.mailrun(&["status", "letter", "--json", "--state", state]).ends(0).json();
+    assert_eq!(status["recipients"]["accepted"], 1);
 }
