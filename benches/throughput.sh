@@ -25,7 +25,7 @@ main() {
     done
     python3 benches/make_campaign.py "$scratch/workspace" "$messages" --relay "127.0.0.1:$PORT" --sessions "$sessions"
     local octets
-    octets=$("$binary" preview bench --row 1 --raw --dir "$scratch/workspace" | wc -c)
+    octets=$("$binary" preview bench --row 2 --raw --dir "$scratch/workspace" | wc -c)
     printf '%s messages of %s octets, mailrun with %s sessions, %s, state on %s\n' \
         "$messages" "$octets" "$sessions" "$(nproc) cores" "$(stat -f -c %T "$scratch")"
     for round in $(seq "$rounds"); do

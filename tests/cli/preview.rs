@@ -6,7 +6,7 @@ use crate::stage::{Habit, Peer, Taken, Workspace};
 fn the_raw_preview_is_the_message_but_for_what_is_set_when_sent() {
     let peer = Peer::start(Habit::Takes);
     let workspace = Workspace::letter_to(peer.port, 1);
-    let preview = workspace.mailrun(&["preview", "letter", "--row", "1", "--raw"]).ends(0);
+    let preview = workspace.mailrun(&["preview", "letter", "--row", "2", "--raw"]).ends(0);
     workspace.mailrun(&["send", "letter", "--yes"]).ends(0);
     let sent = peer.taken().remove(0);
     let shown = Taken {
@@ -26,6 +26,6 @@ fn the_raw_preview_is_the_message_but_for_what_is_set_when_sent() {
 fn one_recipient_can_be_asked_for() {
     let workspace = Workspace::letter(3);
     workspace.mailrun(&["preview", "letter", "--email", "person2@example.net"]).ends(0).says("Dear Person 2");
-    workspace.mailrun(&["preview", "letter", "--row", "3"]).ends(0).says("Dear Person 3");
-    workspace.mailrun(&["preview", "letter", "--row", "4"]).ends(5);
+    workspace.mailrun(&["preview", "letter", "--row", "4"]).ends(0).says("Dear Person 3");
+    workspace.mailrun(&["preview", "letter", "--row", "5"]).ends(5);
 }

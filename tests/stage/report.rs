@@ -8,7 +8,7 @@ use super::run::Run;
 /// One line of `report --csv`: what mailrun says became of one recipient.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub(crate) struct Fate {
-    /// The row of the list, from 1.
+    /// The row of the list; the header is row 1.
     pub(crate) row: u64,
     /// Whom it was for.
     pub(crate) email: String,
