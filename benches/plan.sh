@@ -15,7 +15,7 @@ scratch=$(mktemp -d -t mailrun-bench-XXXXXX)
 trap 'rm -rf "$scratch"' EXIT
 
 measure() {
-    local name=$1 cores wall user system peak
+    local name=$1 cores wall user kernel peak
     shift
     rm -rf "$scratch/state" "$scratch/rows.sqlite"
     cores=$(python3 benches/cores.py) || echo "only $cores cores were given: read the next row with care"
@@ -23,9 +23,9 @@ measure() {
         cat "$scratch/said" >&2
         exit 1
     }
-    read -r wall user system peak < <(tail -n 1 "$scratch/time")
-    awk -v name="$name" -v n="$rows" -v wall="$wall" -v user="$user" -v system="$system" -v peak="$peak" \
-        -v OFS='\t' 'BEGIN { print name, n, wall, user + system, peak }' >>"$scratch/runs"
+    read -r wall user kernel peak < <(tail -n 1 "$scratch/time")
+    awk -v name="$name" -v n="$rows" -v wall="$wall" -v user="$user" -v kernel="$kernel" -v peak="$peak" \
+        -v OFS='\t' 'BEGIN { print name, n, wall, user + kernel, peak }' >>"$scratch/runs"
     printf '%-26s %6ss  %4s MiB  (%s cores given)\n' "$name" "$wall" $((peak / 1024)) "$cores"
 }
 

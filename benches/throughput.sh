@@ -52,10 +52,10 @@ measure() {
     }
     stop_receiver
     if [[ $sender == mailrun_ ]]; then all_accepted; fi
-    local wall user system peak
-    read -r wall user system peak < <(tail -n 1 "$scratch/time")
-    awk -v name="$name" -v n="$messages" -v wall="$wall" -v user="$user" -v system="$system" -v peak="$peak" \
-        -v OFS='\t' 'BEGIN { print name, n, wall, user + system, peak }' | tee -a "$scratch/runs" |
+    local wall user kernel peak
+    read -r wall user kernel peak < <(tail -n 1 "$scratch/time")
+    awk -v name="$name" -v n="$messages" -v wall="$wall" -v user="$user" -v kernel="$kernel" -v peak="$peak" \
+        -v OFS='\t' 'BEGIN { print name, n, wall, user + kernel, peak }' | tee -a "$scratch/runs" |
         awk -F'\t' -v round="$round" -v cores="$cores" \
             '{ printf "round %s  %-26s %9.0f/s  (%s cores given)\n", round, $1, $2 / $3, cores }'
 }
