@@ -4,9 +4,8 @@
 //! reading, not for proof. The log of acceptances is the proof: its lines reach the operating system
 //! before the 250 leaves, so that they outlive a kill of either side (not a power cut).
 
-use std::fmt::Write as _;
 use std::fs::{DirBuilder, File, OpenOptions};
-use std::io::{self, Write as _};
+use std::io::{self, BufWriter, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -14,12 +13,13 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::thread::JoinHandle;
 
 use jiff::Timestamp;
-use tokio::sync::mpsc;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
 use super::books::Books;
 
-/// Messages that may wait for the thread that writes them.
-const QUEUE: usize = 256;
+/// How much may wait for the thread that writes it, in KiB: enough for the first ten thousand messages of
+/// an ordinary campaign, so that its sessions never wait for files to be made.
+const QUEUE_KIB: usize = 65_536;
 
 /// What a server does with the messages it takes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -121,18 +121,24 @@ pub(super) struct Kept {
     pub(super) envelope: String,
 }
 
+/// A message that waits to be written, and the room it takes meanwhile.
+type Queued = (Kept, OwnedSemaphorePermit);
+
 /// An open mailbox.
 #[derive(Debug)]
 pub(super) struct Post {
     log: Option<File>,
-    shelf: Option<mpsc::Sender<Kept>>,
+    shelf: Option<mpsc::UnboundedSender<Queued>>,
+    /// A permit for each KiB that may wait.
+    room: Arc<Semaphore>,
     writer: Option<JoinHandle<()>>,
 }
 
 impl Post {
     /// Opens the files of a mailbox.
     pub(super) fn open(mailbox: &Mailbox, books: &Arc<Books>) -> io::Result<(Self, Wants)> {
-        let (mut post, mut wants) = (Self { log: None, shelf: None, writer: None }, Wants::default());
+        let room = Arc::new(Semaphore::new(QUEUE_KIB));
+        let (mut post, mut wants) = (Self { log: None, shelf: None, room, writer: None }, Wants::default());
         if let Some(acceptances) = &mailbox.acceptances {
             let options = OpenOptions::new().append(true).create(true).mode(0o600).clone();
             post.log = Some(options.open(&acceptances.file)?);
@@ -143,7 +149,7 @@ impl Post {
             Keep::First { dir, first } => {
                 let shelf = Shelf::open(dir, Arc::clone(books))?;
                 wants.left = AtomicU64::new(first.saturating_sub(shelf.held));
-                let (sender, receiver) = mpsc::channel(QUEUE);
+                let (sender, receiver) = mpsc::unbounded_channel();
                 let writer = std::thread::Builder::new().name("sandbox-mailbox".into());
                 post.writer = Some(writer.spawn(move || shelf.run(receiver))?);
                 post.shelf = Some(sender);
@@ -164,8 +170,11 @@ impl Post {
     pub(super) async fn keep(&self, kept: &mut Vec<Kept>) {
         if let Some(shelf) = &self.shelf {
             for message in kept.drain(..) {
+                let room = u32::try_from((message.octets.len() / 1024 + 1).min(QUEUE_KIB));
+                let room = room.expect("the room is far below four billion");
+                let room = Arc::clone(&self.room).acquire_many_owned(room).await;
                 // Only a writer that panicked is gone; the session is not to suffer for it.
-                let _ = shelf.send(message).await;
+                let _ = shelf.send((message, room.expect("the room is never closed")));
             }
         }
     }
@@ -183,7 +192,7 @@ impl Post {
 #[derive(Debug)]
 struct Shelf {
     dir: PathBuf,
-    index: File,
+    index: BufWriter<File>,
     /// Files that were there before.
     held: u64,
     next: u64,
@@ -203,23 +212,26 @@ impl Shelf {
             }
         }
         let index = OpenOptions::new().append(true).create(true).mode(0o600).open(dir.join("index.tsv"))?;
+        let index = BufWriter::new(index);
         Ok(Self { dir: dir.to_owned(), index, held, next: highest + 1, books })
     }
 
-    fn run(mut self, mut messages: mpsc::Receiver<Kept>) {
-        while let Some(message) = messages.blocking_recv() {
-            if self.write(&message).is_err() {
+    fn run(mut self, mut messages: mpsc::UnboundedReceiver<Queued>) {
+        while let Some((message, _room)) = messages.blocking_recv() {
+            let written = self.write(&message);
+            // The index is complete whenever nothing waits.
+            let indexed = if messages.is_empty() { self.index.flush() } else { Ok(()) };
+            if written.and(indexed).is_err() {
                 self.books.miss();
             }
         }
     }
 
     fn write(&mut self, message: &Kept) -> io::Result<()> {
-        let mut name = String::with_capacity(16);
-        write!(name, "{:06}.eml", self.next).expect("a String takes everything");
+        let name = format!("{:06}.eml", self.next);
         self.next += 1;
         let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(self.dir.join(&name));
         file?.write_all(&message.octets)?;
-        self.index.write_all(format!("{name}\t{}\n", message.envelope).as_bytes())
+        writeln!(self.index, "{name}\t{}", message.envelope)
     }
 }
