@@ -7,7 +7,7 @@
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{self, BufWriter, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::thread::JoinHandle;
@@ -136,15 +136,15 @@ pub(super) struct Post {
 
 impl Post {
     /// Opens the files of a mailbox.
-    pub(super) fn open(mailbox: &Mailbox, books: &Arc<Books>) -> io::Result<(Self, Wants)> {
+    pub(super) fn open(mailbox: Mailbox, books: &Arc<Books>) -> io::Result<(Self, Wants)> {
         let room = Arc::new(Semaphore::new(QUEUE_KIB));
         let (mut post, mut wants) = (Self { log: None, shelf: None, room, writer: None }, Wants::default());
-        if let Some(acceptances) = &mailbox.acceptances {
+        if let Some(acceptances) = mailbox.acceptances {
             let options = OpenOptions::new().append(true).create(true).mode(0o600).clone();
-            post.log = Some(options.open(&acceptances.file)?);
+            post.log = Some(options.open(acceptances.file)?);
             wants.log_began = Some(acceptances.began.as_millisecond());
         }
-        match &mailbox.keep {
+        match mailbox.keep {
             Keep::Count => {}
             Keep::First { dir, first } => {
                 let shelf = Shelf::open(dir, Arc::clone(books))?;
@@ -200,10 +200,10 @@ struct Shelf {
 }
 
 impl Shelf {
-    fn open(dir: &Path, books: Arc<Books>) -> io::Result<Self> {
-        DirBuilder::new().recursive(true).mode(0o700).create(dir)?;
+    fn open(dir: PathBuf, books: Arc<Books>) -> io::Result<Self> {
+        DirBuilder::new().recursive(true).mode(0o700).create(&dir)?;
         let (mut held, mut highest) = (0, 0);
-        for entry in std::fs::read_dir(dir)? {
+        for entry in std::fs::read_dir(&dir)? {
             let name = entry?.file_name();
             let number = name.to_str().and_then(|name| name.strip_suffix(".eml"));
             if let Some(number) = number.and_then(|digits| digits.parse::<u64>().ok()) {
@@ -213,7 +213,7 @@ impl Shelf {
         }
         let index = OpenOptions::new().append(true).create(true).mode(0o600).open(dir.join("index.tsv"))?;
         let index = BufWriter::new(index);
-        Ok(Self { dir: dir.to_owned(), index, held, next: highest + 1, books })
+        Ok(Self { dir, index, held, next: highest + 1, books })
     }
 
     fn run(mut self, mut messages: mpsc::UnboundedReceiver<Queued>) {

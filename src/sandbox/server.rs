@@ -58,7 +58,7 @@ impl Server {
     ///
     /// # Errors
     /// The address is taken or not of this machine, or a file of the mailbox cannot be opened.
-    pub fn start(address: SocketAddr, persona: Persona, mailbox: &Mailbox) -> io::Result<Self> {
+    pub fn start(address: SocketAddr, persona: Persona, mailbox: Mailbox) -> io::Result<Self> {
         let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
         socket.set_reuseaddr(true)?;
         socket.bind(address)?;
@@ -274,7 +274,7 @@ mod tests {
         }
     }
 
-    fn start(persona: &str, mailbox: &Mailbox) -> Server {
+    fn start(persona: &str, mailbox: Mailbox) -> Server {
         let persona = toml::from_str(persona).expect("a valid persona");
         Server::start((Ipv4Addr::LOCALHOST, 0).into(), persona, mailbox).expect("a free port")
     }
@@ -285,7 +285,7 @@ mod tests {
         let log = dir.path().join("log");
         let began = Timestamp::from_millisecond(1_000_000).expect("valid");
         let mailbox = Mailbox::keep(dir.path().join("mail"), 2).logged(&log, began);
-        let server = start("", &mailbox);
+        let server = start("", mailbox);
         let mut client = Client::connect(&server).await;
         client.say("EHLO me\r\n").await;
         for number in 1..=3 {
@@ -307,7 +307,7 @@ mod tests {
     async fn a_folder_in_use_is_continued() {
         let dir = tempfile::tempdir().expect("a folder");
         for numbers in [1..=2, 3..=3] {
-            let server = start("", &Mailbox::keep(dir.path(), 3));
+            let server = start("", Mailbox::keep(dir.path(), 3));
             let mut client = Client::connect(&server).await;
             client.say(&format!("EHLO me\r\n{MAIL}hi\r\n.\r\n{MAIL}hi\r\n.\r\nQUIT\r\n")).await;
             client.hear("221").await;
@@ -321,7 +321,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn latency_holds_back_replies_and_not_reading() {
-        let server = start("latency = '1h'", &Mailbox::count());
+        let server = start("latency = '1h'", Mailbox::count());
         let began = Instant::now();
         let mut client = Client::connect(&server).await;
         for (number, line) in ["EHLO me\r\n", "NOOP\r\n", "NOOP\r\n"].iter().enumerate() {
@@ -339,7 +339,7 @@ mod tests {
 
     #[tokio::test]
     async fn sessions_beyond_the_limit_are_greeted_with_421() {
-        let server = start("max_sessions = 1", &Mailbox::count());
+        let server = start("max_sessions = 1", Mailbox::count());
         let mut first = Client::connect(&server).await;
         first.hear("220").await;
         Client::connect(&server).await.hear("421 4.7.0").await;
@@ -356,7 +356,7 @@ mod tests {
 
     #[tokio::test]
     async fn all_that_came_in_one_read_is_answered_in_one_flight() {
-        let server = start("", &Mailbox::count());
+        let server = start("", Mailbox::count());
         let mut client = Client::connect(&server).await;
         client.say(&format!("EHLO me\r\n{MAIL}")).await;
         client.hear("354").await;
