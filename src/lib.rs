@@ -11,5 +11,6 @@ pub mod plan;
 pub mod policy;
 pub mod relay;
 pub mod sandbox;
+pub mod schedule;
 pub mod smtp;
 pub mod store;

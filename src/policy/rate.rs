@@ -51,8 +51,13 @@ impl Rate {
 /// Keeps a relay within its rate.
 #[derive(Debug)]
 pub struct Limiter {
+    /// As the operator set it.
     rate: Option<Rate>,
+    /// The time between two messages in force; none: no limit.
+    interval: Option<Duration>,
+    /// What of its rate may pass at once.
     burst: Duration,
+    /// None until the first message is asked for.
     bucket: Option<Bucket>,
     slowed: Option<Slowed>,
     meter: Meter,
@@ -70,16 +75,16 @@ struct Slowed {
 }
 
 impl Limiter {
-    /// A limiter that begins drained at `now`: the first message after one interval, at most
-    /// max(1, rate × 10 ms) at once. No rate: no limit, until the relay asks for less.
-    pub fn new(rate: Option<Rate>, now: Timestamp) -> Self {
-        Self::coarse(rate, now, BURST)
+    /// A limiter that begins drained when it is first asked: the first message after one interval, at
+    /// most max(1, rate × 10 ms) at once. No rate: no limit, until the relay asks for less.
+    pub fn new(rate: Option<Rate>) -> Self {
+        Self::coarse(rate, BURST)
     }
 
     /// A limiter that lets pass at once what its rate allows in `burst`, for forecasts in coarse steps.
-    pub fn coarse(rate: Option<Rate>, now: Timestamp, burst: Duration) -> Self {
-        let bucket = rate.map(|rate| Bucket::drained(rate.interval(), burst, now));
-        Self { rate, burst, bucket, slowed: None, meter: Meter::default() }
+    pub fn coarse(rate: Option<Rate>, burst: Duration) -> Self {
+        let interval = rate.map(Rate::interval);
+        Self { rate, interval, burst, bucket: None, slowed: None, meter: Meter::default() }
     }
 
     /// Takes leave for one message.
@@ -95,33 +100,35 @@ impl Limiter {
     /// # Errors
     /// When to ask again for as many; later than `now`.
     pub fn take_many(&mut self, now: Timestamp, count: NonZeroU32) -> Result<(), Timestamp> {
-        if let Some(bucket) = &self.bucket {
-            return bucket.take(now, count);
-        }
-        self.meter.count(now, count.get());
-        Ok(())
+        let Some(interval) = self.interval else {
+            self.meter.count(now, count.get());
+            return Ok(());
+        };
+        self.bucket.get_or_insert_with(|| Bucket::drained(interval, self.burst, now)).take(now, count)
     }
 
     /// The most messages that can pass at once.
-    pub fn burst(&self) -> u32 {
-        self.bucket.as_ref().map_or(u32::MAX, |bucket| bucket.burst.get())
+    pub fn burst(&self) -> NonZeroU32 {
+        self.interval.map_or(NonZeroU32::MAX, |interval| cells(interval, self.burst))
     }
 
     /// Messages a second in force; none: no limit.
     pub fn per_second(&self) -> Option<f64> {
-        self.bucket.as_ref().map(|bucket| bucket.interval.as_secs_f64().recip())
+        self.interval.map(|interval| interval.as_secs_f64().recip())
     }
 
-    /// Halves the speed, as the relay asked for less, and gives the new one in messages a second. Replies
-    /// to what was sent before the last halving change nothing.
-    pub fn slow_down(&mut self, now: Timestamp) -> f64 {
-        let speed = self.per_second().unwrap_or_else(|| self.meter.per_second(now));
+    /// Halves the speed, as the relay asked for less, and gives the new one in messages a second. None:
+    /// nothing changed, as the reply speaks of what was sent before the last halving.
+    pub fn slow_down(&mut self, now: Timestamp) -> Option<f64> {
         if self.slowed.is_some_and(|slowed| now.duration_since(slowed.at).unsigned_abs() < ECHO) {
-            return speed;
+            return None;
         }
+        let speed = self.per_second().unwrap_or_else(|| self.meter.per_second(now));
         let from = self.slowed.map_or(speed, |slowed| slowed.from);
         self.slowed = Some(Slowed { from, at: now, changed: now });
-        self.replace(speed / 2.0, now)
+        let slower = (speed / 2.0).max(SLOWEST.as_secs_f64().recip());
+        self.replace(Some(Duration::from_secs_f64(slower.recip())), now);
+        Some(slower)
     }
 
     /// Notes that the relay took a message, and grows back a little where that is due.
@@ -139,25 +146,28 @@ impl Limiter {
         };
         if healed {
             self.slowed = None;
-            self.bucket = self.rate.map(|rate| Bucket::drained(rate.interval(), self.burst, now));
+            self.replace(self.rate.map(Rate::interval), now);
         } else {
-            self.replace(grown, now);
+            self.replace(Some(Duration::from_secs_f64(grown.recip())), now);
         }
     }
 
     /// governor cannot change a rate (boinkor-net/governor#39), so another bucket takes its place, drained.
-    fn replace(&mut self, per_second: f64, now: Timestamp) -> f64 {
-        let slowest = SLOWEST.as_secs_f64().recip();
-        let speed = per_second.max(slowest);
-        self.bucket = Some(Bucket::drained(Duration::from_secs_f64(speed.recip()), self.burst, now));
-        speed
+    fn replace(&mut self, interval: Option<Duration>, now: Timestamp) {
+        self.interval = interval;
+        self.bucket = interval.map(|interval| Bucket::drained(interval, self.burst, now));
     }
+}
+
+/// How many messages `burst` has room for; at least one.
+fn cells(interval: Duration, burst: Duration) -> NonZeroU32 {
+    let whole = u32::try_from(burst.as_nanos() / interval.as_nanos().max(1)).unwrap_or(u32::MAX);
+    NonZeroU32::new(whole).unwrap_or(NonZeroU32::MIN)
 }
 
 /// A leaky bucket and the clock it reads.
 #[derive(Debug)]
 struct Bucket {
-    interval: Duration,
     burst: NonZeroU32,
     clock: HandedClock,
     limiter: RateLimiter<NotKeyed, InMemoryState, HandedClock, NoOpMiddleware<Nanos>>,
@@ -165,15 +175,13 @@ struct Bucket {
 
 impl Bucket {
     fn drained(interval: Duration, burst: Duration, now: Timestamp) -> Self {
-        let burst = u32::try_from(burst.as_nanos() / interval.as_nanos().max(1)).unwrap_or(u32::MAX);
-        let burst = NonZeroU32::new(burst).unwrap_or(NonZeroU32::MIN);
+        let burst = cells(interval, burst);
         let clock = HandedClock::default();
         clock.show(now);
         let quota = governor::Quota::with_period(interval.max(Duration::from_nanos(1)))
             .expect("an interval is longer than nothing")
             .allow_burst(burst);
-        let bucket =
-            Self { interval, burst, limiter: RateLimiter::direct_with_clock(quota, clock.clone()), clock };
+        let bucket = Self { burst, limiter: RateLimiter::direct_with_clock(quota, clock.clone()), clock };
         bucket.take(now, burst).expect("a new bucket is full");
         bucket
     }
@@ -259,6 +267,10 @@ mod tests {
         Rate { count: NonZeroU32::new(count).expect("some"), per }
     }
 
+    fn near(speed: Option<f64>, expected: f64) -> bool {
+        speed.is_some_and(|speed| (speed - expected).abs() < 0.01)
+    }
+
     /// Takes what can be had in `span` from `from` on, never waiting longer than told.
     fn taken_in(limiter: &mut Limiter, from: Timestamp, span: Duration) -> u32 {
         let (mut now, mut taken) = (from, 0);
@@ -284,7 +296,7 @@ mod tests {
             (100_000, second, 1, 99_999),
         ];
         for (count, per, span, expected) in table {
-            let mut limiter = Limiter::new(Some(rate(count, per)), start());
+            let mut limiter = Limiter::new(Some(rate(count, per)));
             let taken = taken_in(&mut limiter, start(), span * second);
             assert!(taken.abs_diff(expected) <= 1, "{count} per {per:?}: {taken} instead of {expected}");
         }
@@ -293,20 +305,19 @@ mod tests {
     #[test]
     fn after_a_rest_ten_milliseconds_worth_pass_at_once() {
         for (count, burst) in [(14, 1), (1000, 10), (50_000, 500)] {
-            let mut limiter = Limiter::new(Some(rate(count, Duration::from_secs(1))), start());
+            let mut limiter = Limiter::new(Some(rate(count, Duration::from_secs(1))));
             assert!(limiter.take(start()).is_err(), "drained at the start");
             let rested = start() + Duration::from_hours(1);
             let at_once = (0..1000).take_while(|_| limiter.take(rested).is_ok()).count();
-            assert_eq!((at_once, limiter.burst()), (burst, u32::try_from(burst).unwrap()));
+            assert_eq!((at_once, limiter.burst().get()), (burst, u32::try_from(burst).unwrap()));
         }
     }
 
     #[test]
     fn trouble_halves_once_and_success_grows_back() {
-        let mut limiter = Limiter::new(Some(rate(20, Duration::from_secs(1))), start());
-        let near = |speed: Option<f64>, expected: f64| (speed.expect("limited") - expected).abs() < 0.01;
+        let mut limiter = Limiter::new(Some(rate(20, Duration::from_secs(1))));
         limiter.slow_down(start());
-        limiter.slow_down(start() + Duration::from_secs(1));
+        assert_eq!(limiter.slow_down(start() + Duration::from_secs(1)), None);
         assert!(near(limiter.per_second(), 10.0), "the echo of a burst halves once");
         limiter.slow_down(start() + Duration::from_secs(10));
         assert!(near(limiter.per_second(), 5.0));
@@ -320,11 +331,12 @@ mod tests {
 
     #[test]
     fn an_unlimited_relay_is_measured_when_it_asks_for_less() {
-        let mut limiter = Limiter::new(None, start());
+        let mut limiter = Limiter::new(None);
         for _ in 0..1000 {
             limiter.take(start()).expect("no limit");
         }
-        assert!((limiter.slow_down(start() + Duration::from_secs(9)) - 50.0).abs() < 0.1);
+        let slower = limiter.slow_down(start() + Duration::from_secs(9));
+        assert!(near(slower, 50.0), "{slower:?}");
         let mut now = start();
         for _ in 0..100 {
             now += GROWTH;
@@ -335,7 +347,7 @@ mod tests {
 
     #[test]
     fn a_rate_never_falls_to_nothing() {
-        let mut limiter = Limiter::new(Some(rate(1, Duration::from_secs(20))), start());
+        let mut limiter = Limiter::new(Some(rate(1, Duration::from_secs(20))));
         for step in 1..50 {
             limiter.slow_down(start() + step * Duration::from_mins(1));
         }

@@ -1,0 +1,39 @@
+//! What now, and when next: the scheduler of a run.
+//!
+//! The scheduler holds everything that is still to be sent and every rule by which a relay may be used. It is
+//! asked [`Scheduler::next`] and leases a batch to a relay or says until when it waits and for what; it is
+//! told by [`Scheduler::settle`] what became of a batch and decides what happens to its recipients. It
+//! never sends, sleeps, writes or reads a clock: `now` is an argument, and the same scheduler drives `send`
+//! in real time, `plan` in virtual time and the tests with seeded faults. In reading order:
+//!
+//! - [`terms`](Terms): what a run is given: its relays, its rules, its backlog;
+//! - [`step`](Step): what it answers: leases, waits, decisions;
+//! - [`queue`](Backlog): the batches that are still to be sent, and when each is due;
+//! - `opening`: start and sending hours as one question;
+//! - `lane`: one relay as the scheduler sees it;
+//! - [`scheduler`](Scheduler): who gets which batch next;
+//! - `waiting`: what each relay waits for, and until when;
+//! - `fate`: what a settled batch means for its recipients;
+//! - `trouble`: what a refusal means for the relay;
+//! - [`view`](LaneView): how the lanes stand;
+//! - [`simulate`](forecast): the same scheduler in virtual time, for the forecast of `plan`.
+
+mod fate;
+mod lane;
+mod opening;
+mod queue;
+mod scheduler;
+mod simulate;
+mod step;
+mod terms;
+#[cfg(test)]
+mod tests;
+mod trouble;
+mod view;
+mod waiting;
+
+pub use scheduler::Scheduler;
+pub use simulate::{Prospect, forecast};
+pub use step::{Decision, Note, Step, StopReason, Wait};
+pub use terms::{Backlog, LaneSpec, Terms, Waiting};
+pub use view::{LaneView, QuotaView};

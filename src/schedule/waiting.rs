@@ -1,0 +1,81 @@
+//! What each relay waits for, and until when.
+//!
+//! A relay can be held back by several things at once. The one that lasts longest is named, as it is the
+//! one that binds; and the time given is one at which the relay can really go on, so it lies within the
+//! sending hours. Where the window adds more to a wait than what came before, it is the window that binds.
+
+use jiff::Timestamp;
+
+use super::scheduler::{Phase, Scheduler, relay_no};
+use super::step::{Step, StopReason, Wait};
+use crate::mail::{BoundKind, Charge};
+
+/// Something that holds a relay back: until then (none: never, or until something is settled).
+type Bound = (BoundKind, Option<Timestamp>);
+
+impl Scheduler {
+    /// The step when nothing can be leased at `now`.
+    pub(super) fn wait(&mut self, now: Timestamp) -> Step {
+        let bounds = (0..self.lanes.len())
+            .filter_map(|place| self.bound(place, now).map(|(kind, until)| (relay_no(place), kind, until)));
+        let bounds: Vec<_> = bounds.collect();
+        let until = bounds.iter().filter_map(|(_, _, until)| *until).min();
+        if until.is_none() && self.out() == 0 {
+            let lasting = bounds.iter().map(|(_, kind, _)| *kind).find(|kind| *kind != BoundKind::Stopped);
+            let reason = lasting.map_or(StopReason::NoRelay, StopReason::Never);
+            self.phase = Phase::Stopped(reason.clone());
+            return Step::Stopped(reason);
+        }
+        Step::Wait(Wait { until, bounds })
+    }
+
+    /// What holds the lane at `place` back at `now`; none if it has nothing to do any more.
+    pub(super) fn bound(&self, place: usize, now: Timestamp) -> Option<Bound> {
+        let lane = &self.lanes[place];
+        if lane.stopped.is_some() {
+            return Some((BoundKind::Stopped, None));
+        }
+        let work = self.queue.source(relay_no(place), lane.last);
+        if work.is_none() && self.queue.next_due().is_none() {
+            return (lane.leased > 0).then_some((BoundKind::Sessions, None));
+        }
+        let mut longest: Option<Bound> = None;
+        let mut consider = |kind, until: Option<Timestamp>| {
+            let longer = match (longest, until) {
+                (None, _) | (Some((_, Some(_))), None) => true,
+                (Some((_, None)), _) => false,
+                (Some((_, Some(known))), Some(until)) => until > known,
+            };
+            if longer {
+                longest = Some((kind, until));
+            }
+        };
+        if work.is_none() {
+            consider(BoundKind::Retry, self.queue.next_due());
+        }
+        match self.opening.at_or_after(now) {
+            Some(opens) if opens <= now => {}
+            opens => consider(BoundKind::Window, opens),
+        }
+        if let Some(until) = lane.pause.filter(|until| *until > now) {
+            consider(BoundKind::Pause, Some(until));
+        }
+        match lane.hold {
+            Some(hold) if hold.until.is_none_or(|until| until > now) => consider(hold.kind, hold.until),
+            Some(_) | None => {}
+        }
+        let free = lane.allowance.free_at(&self.ledgers[lane.ledger].1, now, Charge::message(1));
+        if free.is_none_or(|free| free > now) {
+            consider(BoundKind::Quota, free);
+        }
+        let Some((kind, until)) = longest else { return Some((BoundKind::Sessions, None)) };
+        let opens = until.and_then(|until| self.opening.at_or_after(until));
+        let closed =
+            |until: Timestamp, opens: Timestamp| opens.duration_since(until) > until.duration_since(now);
+        match (until, opens) {
+            (Some(until), Some(opens)) if closed(until, opens) => Some((BoundKind::Window, Some(opens))),
+            (Some(_), None) => Some((BoundKind::Window, None)),
+            (Some(_), Some(_)) | (None, _) => Some((kind, opens)),
+        }
+    }
+}
