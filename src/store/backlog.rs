@@ -131,7 +131,7 @@ mod tests {
         let table: [(&[State], Vec<Range<u32>>); 4] = [
             (&[], vec![]),
             (&[Accepted], vec![]),
-            (&[Pending, Pending], vec![0..2]),
+            (&[Pending, Accepted, Pending], vec![0..1, 2..3]),
             (&[Accepted, Pending, Accepted, Pending, Pending], vec![1..2, 3..5]),
         ];
         for (states, expected) in table {

@@ -48,6 +48,8 @@ mod settle;
 mod store;
 mod suppressions;
 mod teller;
+#[cfg(test)]
+mod tests;
 mod trust;
 
 pub use backlog::{Backlog, Waiter};

@@ -14,7 +14,7 @@ use crate::mail::{Charge, Class, Digest, Doubt, Enhanced, Phase, PlanId, Recipie
 use super::postcard_tail::write_postcard;
 
 /// The version of every payload.
-const VERSION: u8 = 1;
+pub(super) const VERSION: u8 = 1;
 
 /// A moment in milliseconds since 1970.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]

@@ -15,6 +15,9 @@ const READ_STEP: usize = 1 << 20;
 /// How often a place is read again while the process that writes it may be at it.
 const PATIENCE: u32 = 3;
 
+/// What most of a segment looks like.
+static ZEROS: [u8; 4096] = [0; 4096];
+
 /// Whether somebody may be writing the journal that is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Writer {
@@ -209,7 +212,7 @@ impl Reader<'_> {
 /// The place of the last octet that is not zero.
 pub(super) fn last_written(octets: &[u8]) -> Option<usize> {
     // Whole chunks first: most of a segment is zeros.
-    let zeros = octets.rchunks(4096).take_while(|chunk| chunk.iter().fold(0, |sum, octet| sum | octet) == 0);
+    let zeros = octets.rchunks(ZEROS.len()).take_while(|chunk| **chunk == ZEROS[..chunk.len()]);
     let clean: usize = zeros.map(<[u8]>::len).sum();
     octets[..octets.len() - clean].iter().rposition(|octet| *octet != 0)
 }

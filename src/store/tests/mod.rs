@@ -1,0 +1,9 @@
+//! The store under damage, crashes and full disks.
+
+mod crash;
+mod damage;
+mod index;
+mod open;
+mod plans;
+mod record;
+mod rig;

@@ -1,0 +1,126 @@
+//! Frozen plans: what was written is read, by place and in order, and nothing half is ever seen.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+use crate::mail::{
+    Address, Batches, Content, Excluded, Fields, Mailbox, Mode, Recipient, RecipientNo, Source, Unsubscribe,
+};
+use crate::store::{Plan, PlanHead, PlanWriter, StoreError, plans, remove_plan};
+
+pub(super) fn copy_folder(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let target = to.join(entry.file_name());
+        if entry.path().is_dir() {
+            copy_folder(&entry.path(), &target);
+        } else {
+            fs::copy(entry.path(), &target).unwrap();
+        }
+    }
+}
+
+fn head(excluded: u64) -> PlanHead {
+    let content = Content {
+        campaign: "welcome".to_owned(),
+        edition: 1,
+        mode: Mode::Personal,
+        from: Mailbox::parse("Example <news@example.com>").unwrap(),
+        reply_to: None,
+        reverse_path: Address::parse("bounces@example.com").unwrap(),
+        subject: Source::file("subject.hbs", "Hello"),
+        text: Some(Source::file("body.txt.hbs", "Hello {{name}}")),
+        html: None,
+        partials: BTreeMap::new(),
+        headers: BTreeMap::new(),
+        list_id: None,
+        columns: vec!["email".to_owned(), "name".to_owned()],
+        email_column: 0,
+        name: None,
+        to: None,
+        defaults: BTreeMap::new(),
+        split: BTreeMap::new(),
+        unsubscribe: Unsubscribe::default(),
+        eight_bit: false,
+    };
+    let excluded = Excluded { duplicate: excluded, ..Excluded::default() };
+    PlanHead { content, excluded, extra: serde_json::json!({ "list": "recipients.csv" }) }
+}
+
+fn recipient(number: u32) -> Recipient {
+    let address = Address::parse(&format!("r{number}@example.com")).unwrap();
+    let name = format!("Łódź {number}");
+    let fields: Fields = [address.as_str(), name.as_str()].into_iter().collect();
+    Recipient { row: number + 2, address, fields }
+}
+
+fn write(state: &Path, count: u32, excluded: u64, batches: &Batches) -> crate::mail::PlanId {
+    let mut writer = PlanWriter::create(state).unwrap();
+    for number in 0..count {
+        assert_eq!(writer.push(&recipient(number)).unwrap(), RecipientNo(number));
+    }
+    writer.finish(head(excluded), batches).unwrap()
+}
+
+#[test]
+fn recipients_are_read_by_place_and_in_order() {
+    let folder = tempfile::tempdir().unwrap();
+    let state = folder.path().join(".mailrun");
+    let id = write(&state, 3_000, 1, &Batches::Personal { recipients: 3_000 });
+    let plan = Plan::open(&state, id).unwrap();
+    assert_eq!((plan.len(), plan.head(), plan.batches().len()), (3_000, &head(1), 3_000));
+    for place in [0, 2_999, 255, 256, 1, 1_500] {
+        assert_eq!(plan.recipient(RecipientNo(place)).unwrap(), recipient(place));
+    }
+    assert!(plan.recipient(RecipientNo(3_000)).is_err());
+    let scanned: Vec<Recipient> = plan.scan(100..2_100).collect::<Result<_, _>>().unwrap();
+    assert_eq!(scanned, (100..2_100).map(recipient).collect::<Vec<_>>());
+    plan.verify().unwrap();
+    assert_eq!(plans(&state).unwrap(), [id]);
+    remove_plan(&state, id).unwrap();
+    assert!(matches!(Plan::open(&state, id), Err(StoreError::NoPlan(_))));
+}
+
+#[test]
+fn equal_plans_are_one_plan_and_others_are_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let state = folder.path().join(".mailrun");
+    let personal = Batches::Personal { recipients: 5 };
+    let grouped = Batches::Grouped { recipients: 5, starts: vec![0, 3] };
+    let first = write(&state, 5, 1, &personal);
+    assert_eq!(write(&state, 5, 9, &personal), first);
+    assert_eq!(Plan::open(&state, first).unwrap().head().excluded.duplicate, 9, "the newer head counts");
+    let other = write(&state, 5, 1, &grouped);
+    assert_ne!(other, first);
+    assert_eq!(Plan::open(&state, other).unwrap().batches(), &grouped);
+    assert_eq!(plans(&state).unwrap().len(), 2);
+}
+
+#[test]
+fn a_plan_given_up_leaves_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let state = folder.path().join(".mailrun");
+    let mut writer = PlanWriter::create(&state).unwrap();
+    writer.push(&recipient(1)).unwrap();
+    drop(writer);
+    assert_eq!(fs::read_dir(state.join("plans")).unwrap().count(), 0);
+    let id = write(&state, 0, 0, &Batches::Personal { recipients: 0 });
+    assert!(Plan::open(&state, id).unwrap().is_empty());
+}
+
+#[test]
+fn damaged_rows_are_found() {
+    let folder = tempfile::tempdir().unwrap();
+    let state = folder.path().join(".mailrun");
+    let id = write(&state, 300, 0, &Batches::Personal { recipients: 300 });
+    let rows = state.join("plans").join(id.to_string()).join("rows");
+    let mut octets = fs::read(&rows).unwrap();
+    octets[100] ^= 1;
+    fs::write(&rows, &octets).unwrap();
+    assert!(matches!(Plan::open(&state, id).unwrap().verify(), Err(StoreError::Damaged { .. })));
+    octets.truncate(500);
+    fs::write(&rows, &octets).unwrap();
+    assert!(Plan::open(&state, id).unwrap().recipient(RecipientNo(299)).is_err());
+}
