@@ -15,7 +15,6 @@ use crate::policy::{Hours, Retry};
 
 use super::encoding::Encoding;
 use super::error::CampaignError;
-use super::files::Files;
 use super::filter::Filter;
 use super::meanings;
 use super::recipients::List;
@@ -108,7 +107,7 @@ impl Campaign {
     /// its files, [`CampaignError::Read`] if the workspace cannot be read.
     pub fn load(workspace: &Workspace, name: &str) -> Result<Self, CampaignError> {
         let folder = workspace.campaign_folder(name)?;
-        let files = Files::open(workspace).map_err(|error| Fault::error(error.to_string()))?;
+        let files = meanings::files(workspace)?;
         let file = format!("{folder}/campaign.toml");
         let document =
             files.text(&file).map_err(|error| Fault::error(format!("{file}: {}", meanings::told(&error))))?;
@@ -156,7 +155,8 @@ impl Draft<'_> {
         let read = list.as_mut().and_then(|list| self.header(list, sheet));
         let from = sheet.take(text.from.as_ref(), |from| terms::mailbox(from));
         if text.from.is_none() {
-            sheet.push(self.missing("from", "from = \"Example News <news@example.com>\""));
+            let wrong = Wrong::new("there is no `from`");
+            sheet.wrong(0..0, wrong.hint("add from = \"Example News <news@example.com>\""));
         }
         let bounce = sheet.take(text.bounce.as_ref(), |bounce| terms::address(bounce));
         let reply_to = sheet.take(text.reply_to.as_ref(), |mailbox| terms::mailbox(mailbox));
@@ -225,10 +225,6 @@ impl Draft<'_> {
             warnings,
             places,
         })
-    }
-
-    fn missing(&self, key: &str, hint: &str) -> Fault {
-        Fault::error(format!("{}/campaign.toml has no `{key}`", self.folder)).hint(format!("add {hint}"))
     }
 
     fn place_of(text: Option<&Text>, sheet: &Sheet) -> Option<Place> {

@@ -8,14 +8,16 @@ use std::collections::BTreeMap;
 use jiff::tz::TimeZone;
 use toml::Spanned;
 
-use crate::mail::{Mode, Source, Unsubscribe};
+use crate::mail::{Fault, Mode, Source, Unsubscribe};
 use crate::policy::{Hours, Retry};
 
-use super::files::FileError;
+use super::error::CampaignError;
+use super::files::{FileError, Files};
 use super::load::StopIf;
 use super::settings::{CampaignText, RetryText, StopIfText, Text, UnsubscribeText, WindowText};
 use super::sheet::{Sheet, Wrong};
 use super::terms;
+use super::workspace::Workspace;
 
 /// Recipients whose fate may be open at once, unless the campaign says otherwise: what a crash could leave
 /// uncertain and a person could still look through.
@@ -61,13 +63,20 @@ pub(super) fn told(error: &FileError) -> String {
     }
 }
 
+/// The files of the workspace.
+pub(super) fn files(workspace: &Workspace) -> Result<Files, CampaignError> {
+    Files::open(workspace).map_err(|error| {
+        Fault::error(format!("{} cannot be opened: {}", workspace.root().display(), told(&error))).into()
+    })
+}
+
 /// The zone and who says so.
 pub(super) fn zone(typed: Option<&Text>, sheet: &mut Sheet) -> (TimeZone, String) {
     if let Some(zone) = sheet.take(typed, |name| terms::zone(name)) {
         let note = format!("times are {}", typed.map_or("", |name| name.get_ref()));
         return (zone, note);
     }
-    let zone = TimeZone::system();
+    let zone = terms::machine_zone();
     let name = zone.iana_name().unwrap_or("UTC").to_owned();
     (zone, format!("times are {name}, the zone of this machine (set `zone` to name one)"))
 }

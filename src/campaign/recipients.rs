@@ -49,7 +49,7 @@ pub enum Entry<'a> {
     },
 }
 
-/// A list that is being read.
+/// A list that is being read. Blank lines are no rows and have no number.
 pub struct List {
     reader: Reader<Intake>,
     record: ByteRecord,
@@ -127,6 +127,14 @@ impl List {
             return Err(
                 Fault::error(format!("{} is empty: not even a header stands in it", self.file)).into()
             );
+        }
+        if self.reader.get_mut().take_cut() {
+            return Err(Fault::error(format!(
+                "the header of {} is longer than {} MiB",
+                self.file,
+                ROW_LIMIT >> 20
+            ))
+            .into());
         }
         let header = self.text()?;
         self.columns = (0..self.record.len())

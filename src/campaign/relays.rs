@@ -8,7 +8,6 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use jiff::tz::TimeZone;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
@@ -18,7 +17,7 @@ use crate::mail::{Account, Fault, Place, RelayName, Severity, nearest};
 use crate::policy::{Quota, Rate};
 
 use super::error::CampaignError;
-use super::files::{FileError, Files};
+use super::files::FileError;
 use super::meanings;
 use super::presets::Preset;
 use super::secrets::SecretSource;
@@ -138,7 +137,7 @@ impl Relays {
     /// # Errors
     /// [`CampaignError::Faults`] with all that is wrong in the file.
     pub fn load(workspace: &Workspace) -> Result<Self, CampaignError> {
-        let files = Files::open(workspace).map_err(|error| Fault::error(error.to_string()))?;
+        let files = meanings::files(workspace)?;
         let document = match files.text(FILE) {
             Ok(document) => document,
             Err(FileError::Missing) => "[relays.sandbox]\npreset = \"sandbox\"\n".to_owned(),
@@ -221,7 +220,7 @@ pub(super) struct RelayText {
     sign: Option<Spanned<bool>>,
     helo: Option<Text>,
     tls_ca: Option<Text>,
-    insecure: Option<bool>,
+    insecure: Option<Spanned<bool>>,
     sandbox: Option<Spanned<toml::Table>>,
 }
 
@@ -338,15 +337,10 @@ fn relay(workspace: &Workspace, name: &Text, text: &RelayText, sheet: &mut Sheet
         counts_refused: text.counts_refused.unwrap_or(true),
         helo: sheet.take(text.helo.as_ref(), |helo| fields::host_name(helo)),
         tls_ca: text.tls_ca.as_ref().map(|file| workspace.root().join(file.get_ref())),
-        insecure: text.insecure.unwrap_or(false),
+        insecure: fields::insecure(text, sheet),
         sandbox,
         place: Some(sheet.place(name.span())),
     })
-}
-
-/// The zone of `per = "day"` where the quota names none.
-fn default_zone() -> TimeZone {
-    TimeZone::system()
 }
 
 #[cfg(test)]

@@ -84,7 +84,7 @@ impl Sheet {
         let name = key.get_ref();
         let Some(known) = error.message().strip_prefix("unknown field ") else {
             let span = error.span().unwrap_or(key.span());
-            let wrong = Wrong::new(format!("`{name}`: {}", lowered(error.message())));
+            let wrong = Wrong::new(format!("`{name}`: {}", in_words(error.message())));
             return self.wrong(span, wrong);
         };
         // A key that is known elsewhere in the file is a slip; one of a later feature is none.
@@ -238,6 +238,22 @@ fn take_out_within(
     }
 }
 
+/// serde's words with ours in the place of Rust's.
+fn in_words(message: &str) -> String {
+    let Some((before, expected)) = message.rsplit_once("expected ") else { return lowered(message) };
+    let expected = match expected {
+        "u16" => "a whole number up to 65535",
+        "u32" | "u64" => "a whole number",
+        "f64" => "a number",
+        "a boolean" => "true or false",
+        "a sequence" => "a list",
+        "a map" => "a table",
+        other if other.starts_with("struct ") => "a table",
+        other => other,
+    };
+    format!("{}expected {expected}", lowered(before))
+}
+
 fn lowered(words: &str) -> String {
     let mut characters = words.chars();
     characters.next().map(|first| first.to_lowercase().chain(characters).collect()).unwrap_or_default()
@@ -285,7 +301,7 @@ mod tests {
             faults,
             [
                 "a.toml:1:1: there is no key `subjekt` here (did you mean `subject`?)",
-                "a.toml:2:8: `size`: invalid value: integer `-1`, expected u64",
+                "a.toml:2:8: `size`: invalid value: integer `-1`, expected a whole number",
                 "a.toml:4:1: there is no key `form` here (did you mean `from`?)",
                 "a.toml:5:1: `warmup` is not in this version of mailrun",
                 "a.toml:9:8: `from`: invalid type: integer `3`, expected a string",

@@ -107,7 +107,7 @@ fn the_subject(text: &CampaignText, file: Option<Source>, folder: &str, sheet: &
         }
         (None, None) => {
             let hint = format!("write subject = \"..\" in campaign.toml, or {folder}/subject.hbs");
-            sheet.push(Fault::error("there is no subject").hint(hint));
+            sheet.wrong(0..0, Wrong::new("there is no subject").hint(hint));
             None
         }
     }

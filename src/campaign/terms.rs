@@ -147,6 +147,12 @@ pub(super) fn zone(text: &str) -> Result<TimeZone, Wrong> {
     })
 }
 
+/// The zone of this machine; UTC where it names none.
+pub(super) fn machine_zone() -> TimeZone {
+    let zone = TimeZone::system();
+    if zone.is_unknown() { TimeZone::UTC } else { zone }
+}
+
 /// A moment: local time in `zone` (`2026-12-01T09:00`), or with an offset of its own (`..Z`, `..+01:00`).
 pub(super) fn moment(text: &str, zone: &TimeZone) -> Result<Timestamp, Wrong> {
     let typed = text.trim();

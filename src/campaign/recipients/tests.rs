@@ -192,3 +192,46 @@ proptest! {
         prop_assert_eq!(rows(&octets, &comma).expect("a list"), expected);
     }
 }
+
+/// `cargo test --release -- --ignored --nocapture a_million_rows`
+#[test]
+#[ignore = "a measurement, for a release build"]
+#[expect(clippy::disallowed_methods, reason = "a measurement needs a clock")]
+fn a_million_rows_are_read_in_a_second() {
+    use std::io::Write;
+    use std::time::Instant;
+
+    let mut file = tempfile::NamedTempFile::new().expect("a file");
+    let mut writer = io::BufWriter::new(&mut file);
+    writeln!(writer, "id,email,first_name,last_name,company,street,city,country,plan,items,unsubscribe")
+        .expect("written");
+    for row in 0..1_000_000 {
+        writeln!(
+            writer,
+            "{row},recipient.number{row}@mail{}.example.com,Zoë,Lovelace-{row},\"Analytical Engines, Ltd\",\
+             {} Long Example Street,Köln,DE,basic,pears;apples;figs,https://u.example.com/unsubscribe/{row:016x}",
+            row % 997,
+            row % 499,
+        )
+        .expect("written");
+    }
+    writer.flush().expect("written");
+    drop(writer);
+    let octets = file.as_file().metadata().expect("a size").len();
+    let settings = ListSettings { path: file.path().to_owned(), ..settings(&[], None) };
+    let folder = tempfile::tempdir().expect("a folder");
+    std::fs::create_dir(folder.path().join("campaigns")).expect("a folder");
+    let workspace = Workspace::find(folder.path(), None, None).expect("a workspace");
+    for _ in 0..3 {
+        let begun = Instant::now();
+        let mut list = List::from_settings(&workspace, &settings).expect("a list");
+        let opened = begun.elapsed();
+        let mut good = 0;
+        while let Some(entry) = list.next().expect("a row") {
+            good += u32::from(matches!(entry, Entry::Good(_)));
+        }
+        let taken = begun.elapsed();
+        println!("{good} rows, {} MB: {taken:?}, of them {opened:?} to open", octets / 1_000_000);
+        assert_eq!(good, 1_000_000);
+    }
+}

@@ -13,7 +13,7 @@ use super::super::secrets::SecretSource;
 use super::super::settings::Text;
 use super::super::sheet::{Sheet, Wrong};
 use super::super::terms;
-use super::{PasswordText, QuotaText, RelayText, SandboxText, SourceText, Tls, default_zone};
+use super::{PasswordText, QuotaText, RelayText, SandboxText, SourceText, Tls};
 
 /// Sessions open at once, unless a relay says otherwise: what every provider known to us takes.
 pub(super) const SESSIONS: u32 = 4;
@@ -127,7 +127,7 @@ pub(super) fn tls_and_port(
     if tls == Tls::None
         && !loopback
         && host.is_some()
-        && text.insecure != Some(true)
+        && text.insecure.as_ref().is_none_or(|insecure| !insecure.get_ref())
         && let Some(typed) = &text.tls
     {
         let wrong = Wrong::new("without TLS mail and password could be read on the way");
@@ -146,6 +146,12 @@ pub(super) fn tls_and_port(
     };
     let known_port = known.port.as_ref().filter(|_| text.tls.is_none()).map(|port| *port.get_ref());
     (tls, port.or(known_port).unwrap_or(own_port))
+}
+
+pub(super) fn insecure(text: &RelayText, sheet: &mut Sheet) -> bool {
+    let Some(typed) = text.insecure.as_ref().filter(|insecure| *insecure.get_ref()) else { return false };
+    sheet.warn(typed.span(), Wrong::new("anybody on the way could read and change what this relay is sent"));
+    true
 }
 
 pub(super) fn user(text: &str) -> Result<String, Wrong> {
@@ -226,7 +232,7 @@ pub(super) fn quota(typed: &Spanned<QuotaText>, sheet: &mut Sheet) -> Option<Quo
         });
     let zone = match &text.zone {
         Some(_) => sheet.take(text.zone.as_ref(), |zone| terms::zone(zone)),
-        None => Some(default_zone()),
+        None => Some(terms::machine_zone()),
     };
     let per = zone.and_then(|zone| sheet.take(text.per.as_ref(), |per| terms::period(per, &zone)));
     if let (Some(zone), Some(Period::Rolling(_))) = (&text.zone, &per) {

@@ -3,6 +3,8 @@ use std::num::NonZeroU32;
 
 use crate::policy::{Period, Unit};
 
+use jiff::tz::TimeZone;
+
 use super::*;
 
 fn load(text: Option<&str>) -> Result<Relays, Vec<Fault>> {
@@ -124,9 +126,13 @@ fn every_setting_that_is_wrong_is_told_at_its_place() {
         ("[relays.mine.domains.\"gmail.com\"]\nrate = \"2/s\"", "3:14: `domains` is not in this version"),
         ("preset = \"gmial\"", "3:10: there is no preset \"gmial\""),
         ("port = 0", "3:8: there is no port 0"),
-        ("port = 70000", "3:8: `port`: invalid value: integer `70000`, expected u16"),
+        ("port = 70000", "3:8: `port`: invalid value: integer `70000`, expected a whole number up to 65535"),
         ("tls = \"ssl\"", "3:7: \"ssl\" is no kind of TLS"),
         ("tls = \"none\"", "3:7: without TLS mail and password could be read on the way"),
+        ("sessions = \"many\"", "3:12: `sessions`: invalid type: string \"many\", expected a whole number"),
+        ("quotas = 5", "3:10: `quotas`: invalid type: integer `5`, expected a list"),
+        ("counts_refused = 1", "3:18: `counts_refused`: invalid type: integer `1`, expected true or false"),
+        ("sandbox = 1", "3:11: `sandbox`: invalid type: integer `1`, expected a table"),
         ("helo = \"my host\"", "3:8: \"my host\" is not a host"),
         ("sessions = 0", "3:12: at least 1 is needed"),
         ("rate = \"100/m\"", "3:8: \"100/m\" is a quota: a rate counts over less than a minute"),
