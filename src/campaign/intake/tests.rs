@@ -24,6 +24,8 @@ fn broken_quotes_and_nuls_are_told_at_their_place() {
         ("a,b\n\"1,2\n3,\"4\"\n", "list.csv:3:4: a closing quote stands in the middle of a cell"),
         ("a,b\n1,\u{0}2\n", "list.csv:2:3: a NUL stands here, which no text holds"),
         ("\"", "list.csv:1:1: the quote that opens here is never closed"),
+        // Quotes doubled at the very end of a chunk.
+        ("a\n\"x \"\"\"\"", "list.csv:2:1: the quote that opens here is never closed"),
     ];
     for (text, fault) in table {
         for size in [1, 2, 3, 1000] {
