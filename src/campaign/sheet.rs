@@ -82,12 +82,12 @@ impl Sheet {
 
     fn refuse(&mut self, key: &Spanned<String>, error: &Error, later: &[&str]) {
         let name = key.get_ref();
+        let is_secret = nearest(name, SECRET_KEYS).is_some();
         let Some(known) = error.message().strip_prefix("unknown field ") else {
             let span = error.span().unwrap_or(key.span());
             let wrong = Wrong::new(format!("`{name}`: {}", in_words(error.message())));
-            return self.wrong(span, wrong);
+            return if is_secret { self.wrong_in_secret(span, name, wrong) } else { self.wrong(span, wrong) };
         };
-        // A key that is known elsewhere in the file is a slip; one of a later feature is none.
         if later.contains(&name.as_str()) {
             return self.later(key.span(), &format!("`{name}`"));
         }
@@ -99,7 +99,7 @@ impl Sheet {
             Some(near) => wrong.hint(format!("did you mean `{near}`?")),
             None => wrong.hint(format!("the keys here are {}", known.join(", "))),
         };
-        if nearest(name, SECRET_KEYS).is_some() {
+        if is_secret {
             self.wrong_in_secret(key.span(), name, wrong);
         } else {
             self.wrong(key.span(), wrong);

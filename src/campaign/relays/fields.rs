@@ -191,14 +191,17 @@ pub(super) fn password(text: &RelayText, sheet: &mut Sheet) -> Option<SecretSour
             Some(SecretSource::Command(words.clone()))
         }
         SourceText { .. } => {
-            sheet.wrong(typed.span(), Wrong::new("one source of the password is needed").hint(sources));
+            let wrong = Wrong::new("one source of the password is needed").hint(sources);
+            sheet.wrong_in_secret(typed.span(), "password", wrong);
             None
         }
     }
 }
 
+/// Anything else is more likely a secret in the wrong place than a variable.
 fn is_variable(name: &str) -> bool {
-    !name.is_empty() && !name.contains(['=', '\0'])
+    let fits = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+    !name.is_empty() && name.bytes().all(fits) && !name.starts_with(|first: char| first.is_ascii_digit())
 }
 
 pub(super) fn at_least_one(number: u32) -> Result<u32, Wrong> {

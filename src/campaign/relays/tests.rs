@@ -183,8 +183,11 @@ fn a_password_in_the_clear_is_refused_and_never_shown() {
         assert_eq!(place.line, 4, "{password}");
         assert!(!faults[0].to_string().contains("7777777"), "{password}: {faults:#?}");
     }
-    let text = "[relays.mine]\nhost = \"a.com\"\nuser = \"me\"\npassword = \"canary7\"\n";
-    assert!(!format!("{:?}", load(Some(text)).expect_err("clear")).contains("canary7"));
+    for password in ["\"canary7\"", "['canary7']", "{ env = \"canary7!\" }"] {
+        let text = format!("[relays.mine]\nhost = \"a.com\"\nuser = \"me\"\npassword = {password}\n");
+        let faults = load(Some(&text)).expect_err(password);
+        assert!(!format!("{faults:?}").contains("canary7"), "{password}: {faults:#?}");
+    }
 }
 
 #[test]
