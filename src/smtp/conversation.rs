@@ -338,3 +338,6 @@ where
         None => std::future::pending().await,
     }
 }
+
+#[cfg(test)]
+mod tests;

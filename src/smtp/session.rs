@@ -304,3 +304,6 @@ fn accept(phase: Phase, reply: Reply, code: u16) -> Result<(), SmtpError> {
         Err(SmtpError::Unexpected { phase, reply })
     }
 }
+
+#[cfg(test)]
+mod tests;
