@@ -266,3 +266,6 @@ fn chance() -> f64 {
     let _ = aws_lc_rs::rand::fill(&mut octets);
     f64::from(u32::from_ne_bytes(octets)) / f64::from(u32::MAX)
 }
+
+#[cfg(test)]
+mod tests;

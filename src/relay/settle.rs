@@ -175,3 +175,124 @@ fn counts_as_refused(outcome: &Outcome) -> bool {
     };
     matches!(answer.phase, Phase::Rcpt | Phase::Data | Phase::End) && !is_ours(&answer.reply)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::mail::{Batch, BatchId, Doubt, RecipientNo, RunNo};
+
+    fn answered(phase: Phase, code: u16, text: &str) -> Fate {
+        Fate::Answered(Answer { phase, reply: Arc::new(Reply::new(code, text)) })
+    }
+
+    /// What one reply means for each of `count` recipients.
+    fn all(count: usize, fate: &Fate) -> Vec<Fate> {
+        vec![fate.clone(); count]
+    }
+
+    fn settled(intended: Option<usize>, fates: Vec<Fate>, refusals: Refusals) -> Settled {
+        let count = u32::try_from(fates.len()).expect("few");
+        let id = BatchId { run: RunNo(1), number: 0, part: 0 };
+        let recipients = (0..count).map(RecipientNo).collect();
+        let batch = Batch { id, attempt: 1, date: None, recipients };
+        let accounting = Accounting { relay: RelayNo(2), refusals, profile: Profile::Generic };
+        settle(Ending { batch, intended: intended.map(Charge::message), fates }, accounting)
+    }
+
+    fn show(outcome: &Outcome) -> String {
+        match outcome {
+            Outcome::Accepted(_) => "accepted".into(),
+            Outcome::Deferred(_, verdict) => format!("deferred {}", verdict.class),
+            Outcome::Rejected(_, verdict) => format!("rejected {}", verdict.class),
+            Outcome::Uncertain(doubt) => format!("uncertain {doubt:?}"),
+            Outcome::Returned(Return::NotSent) => "not sent".into(),
+            Outcome::Returned(Return::LineLost) => "line lost".into(),
+            Outcome::Returned(Return::RelayTrouble(_, verdict)) => format!("relay {}", verdict.class),
+            Outcome::Returned(Return::TooMany(_)) => "too many".into(),
+            Outcome::Returned(Return::Halve(_)) => "halve".into(),
+            Outcome::Suppressed => "suppressed".into(),
+        }
+    }
+
+    #[test]
+    fn every_ending_is_settled_as_the_table_has_it() {
+        let taken = answered(Phase::End, 250, "2.0.0 Ok");
+        let later = answered(Phase::End, 451, "4.3.0 later");
+        let never = answered(Phase::End, 554, "5.6.0 no");
+        let quota = answered(Phase::End, 550, "5.4.5 daily limit");
+        let dead = answered(Phase::Rcpt, 550, "5.1.1 nobody");
+        let many = answered(Phase::Rcpt, 452, "4.5.3 too many");
+        let gone = answered(Phase::End, 421, "4.3.0 bye");
+        let doubt = Fate::Doubtful(Doubt::LineLost);
+        let ours = answered(Phase::Mail, 552, "5.3.4 mailrun: too large");
+        // (name, recipients the intent charged, fates, outcomes, charge kept if refusals count, and if not)
+        let table: [(&str, Option<usize>, Vec<Fate>, &[&str], u64, u64); 16] = [
+            ("taken", Some(1), all(1, &taken), &["accepted"], 1, 1),
+            (
+                "taken but one",
+                Some(1),
+                vec![taken.clone(), dead.clone()],
+                &["accepted", "rejected recipient_dead"],
+                1,
+                1,
+            ),
+            ("later", Some(2), all(2, &later), &["deferred unknown", "deferred unknown"], 2, 0),
+            ("one refused", Some(1), all(1, &never), &["rejected unknown"], 1, 0),
+            ("several refused name nobody", Some(2), all(2, &never), &["halve", "halve"], 2, 0),
+            (
+                "one left of several",
+                Some(1),
+                vec![dead.clone(), never],
+                &["rejected recipient_dead", "rejected unknown"],
+                2,
+                0,
+            ),
+            ("the account's limit", Some(2), all(2, &quota), &["relay quota", "relay quota"], 2, 0),
+            ("421 to the dot", Some(1), all(1, &gone), &["relay connection"], 1, 0),
+            ("doubt", Some(1), all(1, &doubt), &["uncertain LineLost"], 1, 1),
+            (
+                "doubt and a refusal",
+                Some(1),
+                vec![doubt, dead.clone()],
+                &["uncertain LineLost", "rejected recipient_dead"],
+                1,
+                1,
+            ),
+            ("nobody there", None, all(1, &dead), &["rejected recipient_dead"], 1, 0),
+            ("too many at once", Some(1), vec![taken, many], &["accepted", "too many"], 1, 1),
+            ("lost", Some(1), vec![Fate::Lost, dead], &["line lost", "rejected recipient_dead"], 1, 0),
+            ("not sent", None, all(1, &Fate::NotSent), &["not sent"], 0, 0),
+            ("suppressed", None, vec![Fate::Suppressed, Fate::NotSent], &["suppressed", "not sent"], 0, 0),
+            ("too large by our own word", None, all(2, &ours), &["rejected size", "rejected size"], 0, 0),
+        ];
+        for (name, intended, fates, outcomes, counted, free) in table {
+            for (refusals, charge) in [(Refusals::Charged, counted), (Refusals::Free, free)] {
+                let settled = settled(intended, fates.clone(), refusals);
+                let shown: Vec<String> =
+                    settled.deliveries.iter().map(|delivery| show(&delivery.outcome)).collect();
+                assert_eq!(shown, outcomes, "{name}");
+                assert_eq!(settled.charge.recipients, charge, "{name}, {refusals:?}");
+                assert_eq!(settled.charge.is_zero(), charge == 0, "{name}");
+                assert_eq!(settled.intended, intended.is_some(), "{name}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_relay_hears_of_a_reply_once() {
+        let settled =
+            settled(Some(50), all(50, &answered(Phase::End, 550, "5.4.5 daily limit")), Refusals::Free);
+        let [trouble] = settled.troubles.as_slice() else { panic!("{:?}", settled.troubles) };
+        assert_eq!((trouble.verdict.class, trouble.phase), (Class::Quota, Phase::End));
+        assert_eq!(trouble.words, "550 5.4.5 daily limit");
+    }
+
+    #[test]
+    fn what_the_relay_lacks_costs_no_recipient() {
+        let reply = Arc::new(Reply::new(554, "5.6.3 mailrun: no 8BITMIME"));
+        let unfit = Fate::Unfit(Answer { phase: Phase::Mail, reply });
+        let settled = settled(None, all(1, &unfit), Refusals::Charged);
+        assert_eq!(show(&settled.deliveries[0].outcome), "relay protocol");
+        assert_eq!((settled.troubles.len(), settled.charge.is_zero()), (1, true));
+    }
+}
