@@ -6,7 +6,6 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use hashbrown::HashSet;
 use jiff::Timestamp;
 
 use crate::mail::{Account, Charge, RecipientNo, RunNo, State};
@@ -24,7 +23,7 @@ pub(super) struct Fold {
     last: Option<Timestamp>,
     first_of_boot: Option<Moment>,
     /// Accounts whose usage changed since it was asked last, for the index.
-    pub(super) touched_accounts: HashSet<Account>,
+    pub(super) touched_accounts: Vec<Account>,
 }
 
 impl Fold {
@@ -81,8 +80,9 @@ impl Fold {
     }
 
     fn touch(&mut self, account: &Account) {
+        // A workspace has a handful of accounts: looking through them is quicker than a hash of each name.
         if !self.touched_accounts.contains(account) {
-            self.touched_accounts.insert(account.clone());
+            self.touched_accounts.push(account.clone());
         }
     }
 

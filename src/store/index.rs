@@ -11,6 +11,7 @@ use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
+use hashbrown::HashSet;
 use jiff::Timestamp;
 
 use crate::mail::{Account, RunNo, State, Usage};
@@ -37,6 +38,8 @@ const DATES: u8 = b'd';
 const PARTS: u8 = b'p';
 const USAGE: u8 = b'u';
 const SUPPRESSED: u8 = b'x';
+/// How many are suppressed, and the sum of their keys without carry.
+const SUPPRESSED_STAMP: &[u8] = b"y";
 
 /// Where things stand after record `upto`, as far as they changed.
 #[derive(Debug, Clone, Default)]
@@ -282,18 +285,34 @@ impl Index {
         })
     }
 
-    /// Notes whom nobody may write to; `all` of them, in place of those noted before.
+    /// Notes whom nobody may write to: `all` of them, in place of those noted before. Costs next to
+    /// nothing if they are the same.
     ///
     /// # Errors
     /// What sled says.
-    pub(super) fn suppress(&self, all: impl Iterator<Item = u128>) -> Result<(), String> {
-        let mut writer = Writer { tree: &self.tree, batch: sled::Batch::default(), count: 0 };
-        for found in self.tree.scan_prefix([SUPPRESSED]).keys() {
-            writer.remove(found.map_err(|error| error.to_string())?.to_vec())?;
+    pub(super) fn suppress(&self, all: &HashSet<u128>) -> Result<(), String> {
+        let sum = all.iter().fold(0, |sum, suppressed| sum ^ suppressed);
+        let stamp = [(all.len() as u64).to_be_bytes().as_slice(), &sum.to_be_bytes()].concat();
+        let noted = self.tree.get(SUPPRESSED_STAMP).map_err(|error| error.to_string())?;
+        if noted.is_some_and(|noted| *noted == *stamp) {
+            return Ok(());
         }
-        for suppressed in all {
+        let mut writer = Writer { tree: &self.tree, batch: sled::Batch::default(), count: 0 };
+        let mut known = HashSet::new();
+        for found in self.tree.scan_prefix([SUPPRESSED]).keys() {
+            let found = found.map_err(|error| error.to_string())?;
+            let key = found.get(1..).and_then(|key| key.try_into().ok()).map(u128::from_be_bytes);
+            match key {
+                Some(key) if all.contains(&key) => {
+                    known.insert(key);
+                }
+                Some(_) | None => writer.remove(found.to_vec())?,
+            }
+        }
+        for suppressed in all.difference(&known) {
             writer.insert([&[SUPPRESSED][..], &suppressed.to_be_bytes()].concat(), Vec::new())?;
         }
+        writer.insert(SUPPRESSED_STAMP.to_vec(), stamp)?;
         writer.finish()
     }
 

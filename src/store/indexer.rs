@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use hashbrown::HashSet;
 use jiff::Timestamp;
 
 use crate::mail::RunNo;
@@ -95,13 +96,13 @@ impl Indexer {
     ///
     /// # Errors
     /// The system has none.
-    pub(super) fn start(index: Index, desk: Arc<Desk>, suppressed: Vec<u128>) -> std::io::Result<Self> {
+    pub(super) fn start(index: Index, desk: Arc<Desk>, suppressed: HashSet<u128>) -> std::io::Result<Self> {
         let index = Arc::new(Mutex::new(Some(index)));
         let (orders, inbox) = channel();
         let shared = Arc::clone(&index);
         let run = move || {
             let owner = Owner { index: shared, desk };
-            owner.suppress(suppressed);
+            owner.suppress(&suppressed);
             owner.run(&inbox);
         };
         let thread = std::thread::Builder::new().name("index".to_owned()).spawn(run)?;
@@ -172,8 +173,8 @@ impl Owner {
         }
     }
 
-    fn suppress(&self, suppressed: Vec<u128>) {
-        self.with_index(|index| index.suppress(suppressed.into_iter()));
+    fn suppress(&self, suppressed: &HashSet<u128>) {
+        self.with_index(|index| index.suppress(suppressed));
     }
 
     /// Does something with the index, and gives it up for good if that fails.
