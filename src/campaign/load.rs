@@ -140,6 +140,15 @@ struct Draft<'a> {
     text: &'a CampaignText,
 }
 
+/// When and how long is sent; see the fields of [`Campaign`].
+struct Schedule {
+    start: Option<Timestamp>,
+    hours: Option<Hours>,
+    retry: Retry,
+    stop_if: StopIf,
+    max_uncertain: u64,
+}
+
 impl Draft<'_> {
     /// The campaign, or nothing where a fault in `sheet` says why. Goes on after a fault, so that every
     /// fault is found.
@@ -165,11 +174,7 @@ impl Draft<'_> {
         let headers = meanings::headers(&text.headers, sheet);
         let list_id = sheet.take(text.list_id.as_ref(), |id| meanings::list_id(id));
         let unsubscribe = meanings::unsubscribe(&text.unsubscribe, sheet);
-        let start = sheet.take(text.send.start.as_ref(), |start| terms::moment(start, &zone));
-        let hours = text.send.window.as_ref().and_then(|window| meanings::hours(window, &zone, sheet));
-        let retry = meanings::retry(&text.send.retry, sheet);
-        let stop_if = meanings::stop_if(&text.send.stop_if, sheet);
-        let max_uncertain = meanings::max_uncertain(text.send.max_uncertain.as_ref(), sheet);
+        let schedule = self.schedule(&zone, sheet);
         let (relays, relay_places) = self.relays(sheet);
         let by_column = read.as_ref().map(|(columns, _)| {
             let split = Self::by_column(&text.list.split, columns, sheet);
@@ -206,6 +211,7 @@ impl Draft<'_> {
             unsubscribe,
             eight_bit: text.send.eight_bit.unwrap_or(false),
         };
+        let Schedule { start, hours, retry, stop_if, max_uncertain } = schedule;
         let name = self.name.to_owned();
         let warnings = Vec::new();
         Some(Campaign {
@@ -225,6 +231,17 @@ impl Draft<'_> {
             warnings,
             places,
         })
+    }
+
+    fn schedule(&self, zone: &TimeZone, sheet: &mut Sheet) -> Schedule {
+        let text = &self.text.send;
+        Schedule {
+            start: sheet.take(text.start.as_ref(), |start| terms::moment(start, zone)),
+            hours: text.window.as_ref().and_then(|window| meanings::hours(window, zone, sheet)),
+            retry: meanings::retry(&text.retry, sheet),
+            stop_if: meanings::stop_if(&text.stop_if, sheet),
+            max_uncertain: meanings::max_uncertain(text.max_uncertain.as_ref(), sheet),
+        }
     }
 
     fn place_of(text: Option<&Text>, sheet: &Sheet) -> Option<Place> {
