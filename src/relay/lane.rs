@@ -102,6 +102,11 @@ impl Lane {
         self.pause(cohort, trouble, now, chance);
     }
 
+    /// The gate lets nothing pass: another session would be of no use yet.
+    pub(super) fn hold(&mut self, now: Instant) {
+        self.paused = self.paused.max(Some(now + FIRST_PAUSE));
+    }
+
     /// A message was taken: the relay works.
     pub(super) fn deliver(&mut self) {
         self.failures = 0;

@@ -21,7 +21,7 @@ use super::settings::RelaySettings;
 use super::settle::Accounting;
 use super::submit::{Reports, Retry, SessionEvent, Submit, Work};
 use super::trouble::trouble_of;
-use crate::mail::{Gate, Message, Phase, Return, Trouble};
+use crate::mail::{Gate, Message, Phase, Refused, Return, Trouble};
 use crate::smtp::{Close, Session, SmtpError, Target, Terms, Transcript};
 
 /// How often what waits is handed back while no session can be opened.
@@ -188,7 +188,11 @@ impl RelayPool {
             Terms { relay: reports.relay(), refusals: self.settings.refusals, idle: self.settings.idle };
         let close = session.drive(&terms, &mut errand).await;
         let trouble = match close {
-            Close::Finished | Close::Idle | Close::HeldBack(_) => None,
+            Close::Finished | Close::Idle | Close::HeldBack(Refused::Suppressed(_)) => None,
+            Close::HeldBack(Refused::Stopping | Refused::NoSpace | Refused::Journal(_)) => {
+                shared.lane().hold(Instant::now());
+                None
+            }
             Close::Failed(error) => self.failed(&error, &open, errand.accepted()),
         };
         reports.session(SessionEvent::Closed { messages: errand.drawn(), trouble });

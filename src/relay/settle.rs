@@ -214,6 +214,10 @@ mod tests {
         }
     }
 
+    /// A name, the recipients that the intent charged, fates, outcomes, and the recipients that stay charged
+    /// where refusals count and where they do not.
+    type Row<'a> = (&'a str, Option<usize>, Vec<Fate>, &'a [&'a str], u64, u64);
+
     #[test]
     fn every_ending_is_settled_as_the_table_has_it() {
         let taken = answered(Phase::End, 250, "2.0.0 Ok");
@@ -225,8 +229,7 @@ mod tests {
         let gone = answered(Phase::End, 421, "4.3.0 bye");
         let doubt = Fate::Doubtful(Doubt::LineLost);
         let ours = answered(Phase::Mail, 552, "5.3.4 mailrun: too large");
-        // (name, recipients the intent charged, fates, outcomes, charge kept if refusals count, and if not)
-        let table: [(&str, Option<usize>, Vec<Fate>, &[&str], u64, u64); 16] = [
+        let table: [Row<'_>; 16] = [
             ("taken", Some(1), all(1, &taken), &["accepted"], 1, 1),
             (
                 "taken but one",

@@ -261,16 +261,17 @@ mod tests {
 
     proptest! {
         #[test]
-        fn one_command_is_one_line(name in any::<String>(), charset in 0..2) {
-            let charset = [Charset::Ascii, Charset::Utf8][charset as usize];
+        fn one_command_is_one_line(
+            name in any::<String>(),
+            charset in prop::sample::select(vec![Charset::Ascii, Charset::Utf8]),
+        ) {
             let mut wire = b"before\r\n".to_vec();
-            match Command::Ehlo(&name).write(charset, &mut wire) {
-                Ok(()) => {
-                    prop_assert_eq!(memchr::memchr_iter(b'\n', &wire).count(), 2);
-                    prop_assert_eq!(memchr::memchr_iter(b'\r', &wire).count(), 2);
-                    prop_assert!(wire.ends_with(b"\r\n"));
-                }
-                Err(_) => prop_assert_eq!(wire, b"before\r\n"),
+            if Command::Ehlo(&name).write(charset, &mut wire).is_ok() {
+                prop_assert_eq!(memchr::memchr_iter(b'\n', &wire).count(), 2);
+                prop_assert_eq!(memchr::memchr_iter(b'\r', &wire).count(), 2);
+                prop_assert!(wire.ends_with(b"\r\n"));
+            } else {
+                prop_assert_eq!(wire, b"before\r\n");
             }
         }
 

@@ -9,11 +9,11 @@ use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _, ReadBuf};
 use tokio::time::timeout;
 
+use super::command::{Charset, Command};
 use super::error::SmtpError;
 use super::reply::{RawReply, Replies};
 use super::stream::Stream;
@@ -135,8 +135,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         }
     }
 
-    /// Closes the stream in good order, for as long as `limit`. How that goes changes nothing.
-    pub(super) async fn close(&mut self, limit: Duration) {
+    /// Says QUIT and closes the stream in good order. How that goes changes nothing any more.
+    pub(super) async fn quit(&mut self, timeouts: &Timeouts) {
+        let limit = timeouts.quit;
+        let mut line = Vec::new();
+        if Command::Quit.write(Charset::Ascii, &mut line).is_ok() {
+            let _ = timeout(limit, self.ask_slowly(&line, Phase::Other, |_| ())).await;
+        }
         let _ = timeout(limit, self.stream.shutdown()).await;
     }
 }

@@ -77,7 +77,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
         let close = work.run().await;
         work.settle();
         match close {
-            Close::Finished | Close::Idle => work.quit(&timeouts).await,
+            Close::Finished | Close::Idle => work.connection.quit(&timeouts).await,
             Close::HeldBack(_) | Close::Failed(_) => {}
         }
         close
@@ -319,12 +319,6 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin + Send, E: Errand> Conversation<'a, S
 
     fn phase(&self) -> Phase {
         self.dialogue.awaits().unwrap_or(Phase::Other)
-    }
-
-    async fn quit(&mut self, timeouts: &Timeouts) {
-        let patience = Timeouts { mail: timeouts.quit, ..*timeouts };
-        let _ = self.connection.ask(b"QUIT\r\n", Phase::Other, &patience, |_| ()).await;
-        self.connection.close(timeouts.quit).await;
     }
 }
 

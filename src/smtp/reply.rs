@@ -284,7 +284,8 @@ mod tests {
             codes in prop::collection::vec((200_u16..600, "[ -~]{0,80}"), 1..200),
             cuts in prop::collection::vec(1_usize..700, 1..20),
         ) {
-            let octets: String = codes.iter().map(|(code, text)| format!("{code} {text}\r\n")).collect();
+            let lines: Vec<String> = codes.iter().map(|(code, text)| format!("{code} {text}\r\n")).collect();
+            let octets = lines.concat();
             let mut pieces = Vec::new();
             let mut rest = octets.as_bytes();
             for cut in cuts.iter().cycle() {

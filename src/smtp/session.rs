@@ -152,9 +152,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
     /// Says QUIT and closes. How that goes changes nothing.
     pub async fn quit(self) {
         let Self { mut connection, timeouts, .. } = self;
-        let patience = Timeouts { mail: timeouts.quit, ..timeouts };
-        let _ = connection.ask(b"QUIT\r\n", Phase::Other, &patience, |_| ()).await;
-        connection.close(timeouts.quit).await;
+        connection.quit(&timeouts).await;
     }
 }
 

@@ -120,11 +120,10 @@ mod tests {
             let end = rest.windows(2).position(|pair| pair == b"\r\n").expect("an end of data") + 2;
             let line = &rest[..end];
             rest = &rest[end..];
-            match line {
-                b".\r\n" => return (message, rest),
-                [b'.', text @ ..] => message.extend_from_slice(text),
-                text => message.extend_from_slice(text),
+            if line == b".\r\n" {
+                return (message, rest);
             }
+            message.extend_from_slice(line.strip_prefix(b".").unwrap_or(line));
         }
     }
 

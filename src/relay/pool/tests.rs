@@ -16,8 +16,10 @@ use crate::smtp::specimen::{OpenGate, message};
 use crate::smtp::{ClearTo, Login, Security};
 
 /// What a server does out of the common: for the number of a connection and a line heard on it, another
-/// reply than usual. An empty one closes.
+/// reply than usual. An empty one closes, [`SILENCE`] says nothing any more.
 type Habit = dyn Fn(usize, &str) -> Option<&'static str> + Send + Sync;
+
+const SILENCE: &str = "silence";
 
 /// A server on a port of its own; counts connections and end-of-data.
 struct Host {
@@ -75,6 +77,7 @@ async fn serve(stream: TcpStream, number: usize, habit: &Habit, taken: &AtomicUs
         if ends {
             match habit(number, &heard) {
                 Some("") => return Ok(()),
+                Some(SILENCE) => std::future::pending().await,
                 Some(reply) => {
                     content = reply.starts_with("354");
                     lines.write_all(reply.as_bytes()).await?;
@@ -278,7 +281,7 @@ async fn a_server_that_closes_after_every_message_is_borne_with() {
 
 #[tokio::test]
 async fn a_dropped_pool_settles_everything_it_took() {
-    let host = host(|_, line| (line == ".").then_some("250-")).await;
+    let host = host(|_, line| (line == ".").then_some(SILENCE)).await;
     let mut run = run(RelaySettings { sessions: 2, ..settings(host.port) }, 6);
     while host.connections.load(Ordering::SeqCst) < 2 {
         tokio::task::yield_now().await;

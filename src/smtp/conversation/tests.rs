@@ -229,9 +229,12 @@ async fn an_idle_session_hears_the_server_go_and_leaves_by_itself() {
     assert!(matches!(close, Close::Failed(SmtpError::Lost { .. })), "{close:?}");
 }
 
+/// What the server plays before the drop, the gate, the endings.
+type DropRow<'a> = (&'a [(&'a str, &'a str)], Box<dyn Gate>, &'a [&'a str]);
+
 #[tokio::test(start_paused = true)]
 async fn a_dropped_session_settles_what_it_holds() {
-    let table: [(&[(&str, &str)], Box<dyn Gate>, &[&str]); 4] = [
+    let table: [DropRow<'_>; 4] = [
         (&[(GROUP, "")], Box::new(OpenGate), &["1: not sent"]),
         (&[(GROUP, ENVELOPE_TAKEN)], Box::new(Slow), &["1*: not sent", "2: not sent"]),
         (

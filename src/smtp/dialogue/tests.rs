@@ -103,8 +103,8 @@ const RSET: &str = "RSET\r\n";
 
 /// The envelope of a group.
 fn group(paths: &[&str]) -> String {
-    let rcpts: String = paths.iter().map(|path| format!("RCPT TO:<{path}>\r\n")).collect();
-    format!("{MAIL}{rcpts}DATA\r\n")
+    let rcpts: Vec<String> = paths.iter().map(|path| format!("RCPT TO:<{path}>\r\n")).collect();
+    format!("{MAIL}{}DATA\r\n", rcpts.concat())
 }
 
 fn three() -> Vec<Message> {
@@ -198,162 +198,168 @@ fn the_gate_is_asked_about_those_alone_whom_the_data_reaches() {
     }
 }
 
-/// One transaction to two recipients and one behind it; what the server says at last; how both end.
+/// The reply to a group of two recipients.
+const ACCEPTED: &str = "250 ok\r\n250 ok\r\n250 ok\r\n354 go\r\n";
+
+/// A name, the gate, what the server says, how the line is lost at last, how the messages end.
+type Ended = (&'static str, GateWill, &'static [&'static str], Option<Loss>, &'static [&'static str]);
+
+/// One transaction to two recipients, and one message behind it.
+const ENDINGS: [Ended; 29] = [
+    ("taken", GateWill::Open, &[ACCEPTED, "250 ok\r\n"], None, &["1*: 250 End, 250 End"]),
+    (
+        "refused for now at the dot",
+        GateWill::Open,
+        &[ACCEPTED, "451 no\r\n"],
+        None,
+        &["1*: 451 End, 451 End"],
+    ),
+    ("refused at the dot", GateWill::Open, &[ACCEPTED, "554 no\r\n"], None, &["1*: 554 End, 554 End"]),
+    (
+        "421 to the dot is definite, and what is behind it was not sent",
+        GateWill::Open,
+        &[ACCEPTED, "421 bye\r\n"],
+        None,
+        &["1*: 421 End, 421 End", "2: lost"],
+    ),
+    (
+        "lost after the dot",
+        GateWill::Open,
+        &[ACCEPTED],
+        Some(Loss::Line),
+        &["1*: uncertain LineLost, uncertain LineLost", "2: lost"],
+    ),
+    (
+        "late after the dot",
+        GateWill::Open,
+        &[ACCEPTED],
+        Some(Loss::TimedOut),
+        &["1*: uncertain TimedOut, uncertain TimedOut", "2: lost"],
+    ),
+    (
+        "dropped after the dot",
+        GateWill::Open,
+        &[ACCEPTED],
+        Some(Loss::Abandoned),
+        &["1*: uncertain Abandoned, uncertain Abandoned", "2: not sent"],
+    ),
+    (
+        "no reply but noise after the dot",
+        GateWill::Open,
+        &[ACCEPTED, "huh?\r\n"],
+        None,
+        &["1*: uncertain Garbled, uncertain Garbled", "2: lost"],
+    ),
+    (
+        "a reply without meaning after the dot",
+        GateWill::Open,
+        &[ACCEPTED, "354 go\r\n"],
+        None,
+        &["1*: uncertain Garbled, uncertain Garbled", "2: lost"],
+    ),
+    (
+        "who was refused at RCPT stays refused whatever comes",
+        GateWill::Open,
+        &["250 ok\r\n250 ok\r\n550 no\r\n354 go\r\n"],
+        Some(Loss::Line),
+        &["1*: uncertain LineLost, 550 Rcpt", "2: lost"],
+    ),
+    ("lost before any reply", GateWill::Open, &[], Some(Loss::Line), &["1: lost, lost"]),
+    ("dropped before any reply", GateWill::Open, &[], Some(Loss::Abandoned), &["1: not sent, not sent"]),
+    ("lost before DATA", GateWill::Open, &["250 ok\r\n250 ok\r\n"], Some(Loss::Line), &["1: lost, lost"]),
+    (
+        "lost before DATA with one refused",
+        GateWill::Open,
+        &["250 ok\r\n550 no\r\n"],
+        Some(Loss::Line),
+        &["1: 550 Rcpt, lost"],
+    ),
+    (
+        "lost while the gate records",
+        GateWill::Slow,
+        &[ACCEPTED],
+        Some(Loss::Line),
+        &["1*: lost, lost", "2: not sent"],
+    ),
+    (
+        "421 while the gate records",
+        GateWill::Slow,
+        &[ACCEPTED, "421 bye\r\n"],
+        None,
+        &["1*: lost, lost", "2: not sent"],
+    ),
+    (
+        "an unasked reply while the gate records",
+        GateWill::Slow,
+        &[ACCEPTED, "250 ok\r\n"],
+        None,
+        &["1*: lost, lost", "2: not sent"],
+    ),
+    ("suppressed at the gate", GateWill::Suppress, &[ACCEPTED], None, &["1: suppressed, not sent"]),
+    ("the journal fails", GateWill::Fail, &[ACCEPTED], None, &["1*: not sent, not sent"]),
+    (
+        "MAIL refused",
+        GateWill::Open,
+        &["452 full\r\n503 no\r\n503 no\r\n503 no\r\n"],
+        None,
+        &["1: 452 Mail, 452 Mail"],
+    ),
+    (
+        "MAIL refused and all else taken",
+        GateWill::Open,
+        &["452 full\r\n250 ok\r\n250 ok\r\n354 go\r\n"],
+        None,
+        &["1: 452 Mail, 452 Mail"],
+    ),
+    (
+        "all refused, DATA too",
+        GateWill::Open,
+        &["250 ok\r\n550 no\r\n450 later\r\n554 nobody\r\n"],
+        None,
+        &["1: 550 Rcpt, 450 Rcpt"],
+    ),
+    (
+        "all refused, DATA not",
+        GateWill::Open,
+        &["250 ok\r\n550 no\r\n450 later\r\n354 go\r\n"],
+        None,
+        &["1: 550 Rcpt, 450 Rcpt"],
+    ),
+    (
+        "DATA refused",
+        GateWill::Open,
+        &["250 ok\r\n250 ok\r\n550 no\r\n451 not now\r\n"],
+        None,
+        &["1: 451 Data, 550 Rcpt"],
+    ),
+    (
+        "DATA answered like another command",
+        GateWill::Open,
+        &["250 ok\r\n250 ok\r\n250 ok\r\n250 ok\r\n"],
+        None,
+        &["1: lost, lost"],
+    ),
+    ("421 to MAIL", GateWill::Open, &["421 bye\r\n"], None, &["1: 421 Mail, 421 Mail"]),
+    (
+        "421 to RCPT answers that one",
+        GateWill::Open,
+        &["250 ok\r\n250 ok\r\n421 bye\r\n"],
+        None,
+        &["1: lost, 421 Rcpt"],
+    ),
+    (
+        "421 to DATA",
+        GateWill::Open,
+        &["250 ok\r\n250 ok\r\n250 ok\r\n421 bye\r\n"],
+        None,
+        &["1: 421 Data, 421 Data"],
+    ),
+    ("MAIL answered with 354", GateWill::Open, &["354 go\r\n"], None, &["1: lost, lost"]),
+];
+
 #[test]
 fn every_ending_settles_everybody() {
-    let accepted = "250 ok\r\n250 ok\r\n250 ok\r\n354 go\r\n";
-    let table: [(&str, GateWill, &[&str], Option<Loss>, &[&str]); 29] = [
-        ("taken", GateWill::Open, &[accepted, "250 ok\r\n"], None, &["1*: 250 End, 250 End"]),
-        (
-            "refused for now at the dot",
-            GateWill::Open,
-            &[accepted, "451 no\r\n"],
-            None,
-            &["1*: 451 End, 451 End"],
-        ),
-        ("refused at the dot", GateWill::Open, &[accepted, "554 no\r\n"], None, &["1*: 554 End, 554 End"]),
-        (
-            "421 to the dot is definite, and what is behind it was not sent",
-            GateWill::Open,
-            &[accepted, "421 bye\r\n"],
-            None,
-            &["1*: 421 End, 421 End", "2: lost"],
-        ),
-        (
-            "lost after the dot",
-            GateWill::Open,
-            &[accepted],
-            Some(Loss::Line),
-            &["1*: uncertain LineLost, uncertain LineLost", "2: lost"],
-        ),
-        (
-            "late after the dot",
-            GateWill::Open,
-            &[accepted],
-            Some(Loss::TimedOut),
-            &["1*: uncertain TimedOut, uncertain TimedOut", "2: lost"],
-        ),
-        (
-            "dropped after the dot",
-            GateWill::Open,
-            &[accepted],
-            Some(Loss::Abandoned),
-            &["1*: uncertain Abandoned, uncertain Abandoned", "2: not sent"],
-        ),
-        (
-            "no reply but noise after the dot",
-            GateWill::Open,
-            &[accepted, "huh?\r\n"],
-            None,
-            &["1*: uncertain Garbled, uncertain Garbled", "2: lost"],
-        ),
-        (
-            "a reply without meaning after the dot",
-            GateWill::Open,
-            &[accepted, "354 go\r\n"],
-            None,
-            &["1*: uncertain Garbled, uncertain Garbled", "2: lost"],
-        ),
-        (
-            "who was refused at RCPT stays refused whatever comes",
-            GateWill::Open,
-            &["250 ok\r\n250 ok\r\n550 no\r\n354 go\r\n"],
-            Some(Loss::Line),
-            &["1*: uncertain LineLost, 550 Rcpt", "2: lost"],
-        ),
-        ("lost before any reply", GateWill::Open, &[], Some(Loss::Line), &["1: lost, lost"]),
-        ("dropped before any reply", GateWill::Open, &[], Some(Loss::Abandoned), &["1: not sent, not sent"]),
-        ("lost before DATA", GateWill::Open, &["250 ok\r\n250 ok\r\n"], Some(Loss::Line), &["1: lost, lost"]),
-        (
-            "lost before DATA with one refused",
-            GateWill::Open,
-            &["250 ok\r\n550 no\r\n"],
-            Some(Loss::Line),
-            &["1: 550 Rcpt, lost"],
-        ),
-        (
-            "lost while the gate records",
-            GateWill::Slow,
-            &[accepted],
-            Some(Loss::Line),
-            &["1*: lost, lost", "2: not sent"],
-        ),
-        (
-            "421 while the gate records",
-            GateWill::Slow,
-            &[accepted, "421 bye\r\n"],
-            None,
-            &["1*: lost, lost", "2: not sent"],
-        ),
-        (
-            "an unasked reply while the gate records",
-            GateWill::Slow,
-            &[accepted, "250 ok\r\n"],
-            None,
-            &["1*: lost, lost", "2: not sent"],
-        ),
-        ("suppressed at the gate", GateWill::Suppress, &[accepted], None, &["1: suppressed, not sent"]),
-        ("the journal fails", GateWill::Fail, &[accepted], None, &["1*: not sent, not sent"]),
-        (
-            "MAIL refused",
-            GateWill::Open,
-            &["452 full\r\n503 no\r\n503 no\r\n503 no\r\n"],
-            None,
-            &["1: 452 Mail, 452 Mail"],
-        ),
-        (
-            "MAIL refused and all else taken",
-            GateWill::Open,
-            &["452 full\r\n250 ok\r\n250 ok\r\n354 go\r\n"],
-            None,
-            &["1: 452 Mail, 452 Mail"],
-        ),
-        (
-            "all refused, DATA too",
-            GateWill::Open,
-            &["250 ok\r\n550 no\r\n450 later\r\n554 nobody\r\n"],
-            None,
-            &["1: 550 Rcpt, 450 Rcpt"],
-        ),
-        (
-            "all refused, DATA not",
-            GateWill::Open,
-            &["250 ok\r\n550 no\r\n450 later\r\n354 go\r\n"],
-            None,
-            &["1: 550 Rcpt, 450 Rcpt"],
-        ),
-        (
-            "DATA refused",
-            GateWill::Open,
-            &["250 ok\r\n250 ok\r\n550 no\r\n451 not now\r\n"],
-            None,
-            &["1: 451 Data, 550 Rcpt"],
-        ),
-        (
-            "DATA answered like another command",
-            GateWill::Open,
-            &["250 ok\r\n250 ok\r\n250 ok\r\n250 ok\r\n"],
-            None,
-            &["1: lost, lost"],
-        ),
-        ("421 to MAIL", GateWill::Open, &["421 bye\r\n"], None, &["1: 421 Mail, 421 Mail"]),
-        (
-            "421 to RCPT answers that one",
-            GateWill::Open,
-            &["250 ok\r\n250 ok\r\n421 bye\r\n"],
-            None,
-            &["1: lost, 421 Rcpt"],
-        ),
-        (
-            "421 to DATA",
-            GateWill::Open,
-            &["250 ok\r\n250 ok\r\n250 ok\r\n421 bye\r\n"],
-            None,
-            &["1: 421 Data, 421 Data"],
-        ),
-        ("MAIL answered with 354", GateWill::Open, &["354 go\r\n"], None, &["1: lost, lost"]),
-    ];
-    for (name, gate, server, loss, expected) in table {
+    for (name, gate, server, loss, expected) in ENDINGS {
         let messages =
             vec![message(1, &["a@x.example", "b@x.example"], "x\r\n"), message(2, &["c@x.example"], "y\r\n")];
         let mut play = Play::new(PIPELINING, messages, gate);
@@ -433,13 +439,16 @@ fn an_unasked_reply_ends_the_dialogue() {
     }
 }
 
+/// What is announced, to whom, the content, what is said, how the message ends.
+type Unsaid<'a> = (&'a str, &'a [&'a str], &'a str, &'a str, &'a [&'a str]);
+
 #[test]
 fn what_the_server_cannot_take_is_not_said_to_it() {
     let long = format!("{}\r\n", "a".repeat(1001));
     let utf8 = ["a@x.example", "ю@x.example"];
     let eight = "250-mx\r\n250-8BITMIME\r\n250-SMTPUTF8\r\n250-SIZE 99\r\n250 PIPELINING\r\n";
     let limited = "250-mx\r\n250-LIMITS RCPTMAX=1\r\n250 PIPELINING\r\n";
-    let table: [(&str, &[&str], &str, &str, &[&str]); 8] = [
+    let table: [Unsaid<'_>; 8] = [
         (PIPELINING, &["a@x.example"], "a\n", "", &["1: 554 Mail"]),
         (PIPELINING, &["a@x.example"], &long, "", &["1: 554 Mail"]),
         (PIPELINING, &["a@x.example"], "é\r\n", "", &["1: unfit 554"]),

@@ -10,8 +10,8 @@ use crate::mail::Reply;
 
 const EHLO: &str = "EHLO client.example\r\n";
 
-fn login() -> Option<Login> {
-    Some(Login { user: "ada".into(), password: "canary".into() })
+fn login() -> Login {
+    Login { user: "ada".into(), password: "canary".into() }
 }
 
 /// Opens a session with a server that plays `script` and says what it heard.
@@ -48,9 +48,12 @@ async fn an_old_server_is_greeted_in_the_old_way() {
     assert_eq!(session.expect("open").extensions(), &Extensions::default());
 }
 
+/// What the server plays, the step that it refuses, and in which words.
+type Unwelcome<'a> = (&'a [(&'a str, &'a str)], Phase, Reply);
+
 #[tokio::test(start_paused = true)]
 async fn a_server_that_takes_nothing_is_heard() {
-    let table: [(&[(&str, &str)], Phase, Reply); 4] = [
+    let table: [Unwelcome<'_>; 4] = [
         (&[("", "554 5.7.1 blocked\r\n")], Phase::Connect, refused(554, "5.7.1 blocked")),
         (&[("", "421 busy\r\n")], Phase::Connect, refused(421, "busy")),
         (&[("", "220 a\r\n"), (EHLO, "451 not now\r\n")], Phase::Ehlo, refused(451, "not now")),
@@ -82,7 +85,7 @@ async fn a_silent_server_is_given_five_minutes() {
 async fn nothing_is_sent_in_the_clear_to_another_machine() {
     let (client, server) = duplex(4096);
     let ends = Ends { peer: Some(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1))), ..loopback() };
-    let target = Target { login: login(), ..target() };
+    let target = Target { login: Some(login()), ..target() };
     let session = Session::begin(client, ends, &target, &mut Transcript::discarded()).await;
     assert!(matches!(session, Err(SmtpError::InTheClear { .. })), "{session:?}");
     assert_eq!(Server::new(server).rest().await, "");
@@ -92,7 +95,7 @@ async fn nothing_is_sent_in_the_clear_to_another_machine() {
 async fn a_login_is_one_command_or_a_short_exchange() {
     let plain = "AUTH PLAIN AGFkYQBjYW5hcnk=\r\n";
     let offers = |names: &str| format!("250-mx\r\n250 AUTH {names}\r\n");
-    let target = Target { login: login(), ..target() };
+    let target = Target { login: Some(login()), ..target() };
 
     let (session, _) =
         open(&target, &[("", "220 a\r\n"), (EHLO, &offers("LOGIN PLAIN")), (plain, "235 ok\r\n")]).await;
@@ -125,7 +128,7 @@ async fn starttls_that_is_missing_refused_or_tampered_with_ends_the_session() {
     let target = Target {
         security: Security::StartTls,
         trust: Some(Trust::new(Some(&certificate("mx.example").1)).expect("trust")),
-        login: login(),
+        login: Some(login()),
         ..target()
     };
     let stripped = [("", "220 a\r\n"), (EHLO, "250-mx\r\n250 AUTH PLAIN\r\n")];
@@ -170,7 +173,7 @@ async fn behind_starttls(
 async fn only_what_is_announced_inside_tls_counts() {
     let (acceptor, pem) = certificate("mx.example");
     let trust = Some(Trust::new(Some(&pem)).expect("trust"));
-    let target = Target { security: Security::StartTls, trust, login: login(), ..target() };
+    let target = Target { security: Security::StartTls, trust, login: Some(login()), ..target() };
     let extensions = behind_starttls(&target, acceptor).await.expect("open");
     assert!(extensions.offers(Extension::EightBitMime));
     assert!(!extensions.offers(Extension::Pipelining) && !extensions.offers(Extension::StartTls));
@@ -183,8 +186,13 @@ async fn a_certificate_of_another_host_or_of_nobody_known_is_refused() {
     let table = [("evil.example", &pem), ("mx.example", &other)];
     for (host, roots) in table {
         let trust = Some(Trust::new(Some(roots)).expect("trust"));
-        let target =
-            Target { host: host.into(), security: Security::StartTls, trust, login: login(), ..target() };
+        let target = Target {
+            host: host.into(),
+            security: Security::StartTls,
+            trust,
+            login: Some(login()),
+            ..target()
+        };
         let error = behind_starttls(&target, acceptor.clone()).await.expect_err("refused");
         let SmtpError::Tls { source, .. } = error else { panic!("{error:?}") };
         assert_eq!(source.kind(), std::io::ErrorKind::InvalidData);
