@@ -18,7 +18,7 @@ const BURST: usize = 20;
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct StopIf {
     /// The share of rejected recipients that is too much: 0 to 1.
-    pub share: f64,
+    pub rejected: f64,
     /// Not before so many recipients have a definite outcome.
     pub after: u64,
 }
@@ -26,7 +26,7 @@ pub struct StopIf {
 impl Default for StopIf {
     /// One in ten, after 500.
     fn default() -> Self {
-        Self { share: 0.1, after: 500 }
+        Self { rejected: 0.1, after: 500 }
     }
 }
 
@@ -34,7 +34,7 @@ impl StopIf {
     /// Whether `rejected` of `settled` recipients are too many.
     #[expect(clippy::cast_precision_loss, reason = "a share of people needs no 52 bits")]
     pub fn trips(&self, rejected: u64, settled: u64) -> bool {
-        rejected > 0 && settled >= self.after && rejected as f64 >= self.share * settled as f64
+        rejected > 0 && settled >= self.after && rejected as f64 >= self.rejected * settled as f64
     }
 }
 
@@ -113,6 +113,6 @@ mod tests {
         for (rejected, settled, trips) in table {
             assert_eq!(StopIf::default().trips(rejected, settled), trips, "{rejected} of {settled}");
         }
-        assert!(!StopIf { share: 0.0, after: 0 }.trips(0, 10), "nobody rejected is never too many");
+        assert!(!StopIf { rejected: 0.0, after: 0 }.trips(0, 10), "nobody rejected is never too many");
     }
 }

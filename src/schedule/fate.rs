@@ -33,6 +33,8 @@ struct Piles {
     too_many: Vec<RecipientNo>,
     halved: Vec<RecipientNo>,
     accepted: u32,
+    /// The relay answered for some recipient.
+    answered: bool,
     /// The line failed, and no trouble says so.
     line_failed: Option<Trouble>,
     /// The words in which the relay refuses everybody.
@@ -60,8 +62,12 @@ impl Scheduler {
         if settled.deliveries.len() != settled.batch.recipients.len() {
             self.sort_unnamed(&out, settled, &mut piles);
         }
+        let lane = &mut self.lanes[out.relay.index()];
+        if piles.answered {
+            lane.answered(now);
+        }
         if piles.accepted > 0 {
-            self.lanes[out.relay.index()].succeeded(now);
+            lane.succeeded(now);
         }
         if piles.stand.len() < settled.batch.recipients.len() {
             self.file(now, &settled.batch, &mut out, &mut piles);
@@ -81,11 +87,13 @@ impl Scheduler {
         let state = match &delivery.outcome {
             Outcome::Accepted(_) => {
                 piles.accepted += 1;
+                piles.answered = true;
                 lane.counts.accepted += 1;
                 lane.breaker.spared();
                 State::Accepted
             }
             Outcome::Rejected(answer, _) => {
+                piles.answered = true;
                 lane.counts.rejected += 1;
                 if lane.breaker.refused(&answer.reply) {
                     piles.burst = Some(answer.reply.to_string());
@@ -99,6 +107,7 @@ impl Scheduler {
             }
             Outcome::Suppressed => State::Suppressed,
             Outcome::Deferred(_, verdict) => {
+                piles.answered = true;
                 lane.counts.deferred += 1;
                 lane.breaker.spared();
                 piles.asked = piles.asked.max(verdict.wait);

@@ -64,7 +64,7 @@ pub(super) struct Lane {
     /// Why it is not used any more.
     pub(super) stopped: Option<String>,
     pub(super) troubles: Troubles,
-    /// It took a message in this run.
+    /// It answered for a recipient in this run, so it can be reached.
     pub(super) proven: bool,
     /// Its quota was closed by a reply: one batch at a time until one is accepted.
     pub(super) probing: bool,
@@ -149,12 +149,18 @@ impl Lane {
         }
     }
 
-    /// It took a message.
+    /// It answered for a recipient, whatever it said: connection, login and host are well.
+    pub(super) fn answered(&mut self, now: Timestamp) {
+        self.troubles.login = 0;
+        self.troubles.host = 0;
+        self.proven = true;
+        self.concurrency.succeeded(now);
+    }
+
+    /// It took a message: nothing is wrong with it at all.
     pub(super) fn succeeded(&mut self, now: Timestamp) {
         self.troubles = Troubles::default();
-        self.proven = true;
         self.probing = false;
-        self.concurrency.succeeded(now);
         self.limiter.recover(now);
     }
 }

@@ -20,10 +20,7 @@ impl Opening {
 
     /// Whether the campaign may send at `now`.
     pub(super) fn is_open(&mut self, now: Timestamp) -> bool {
-        if let Some((from, until)) = self.open
-            && from <= now
-            && until.is_none_or(|until| now < until)
-        {
+        if self.is_known_open(now) {
             return true;
         }
         if self.at_or_after(now) != Some(now) {
@@ -39,10 +36,17 @@ impl Opening {
 
     /// The first moment from `moment` on at which the campaign may send; none: never again.
     pub(super) fn at_or_after(&self, moment: Timestamp) -> Option<Timestamp> {
+        if self.is_known_open(moment) {
+            return Some(moment);
+        }
         let earliest = self.start.map_or(moment, |start| start.max(moment));
         match &self.hours {
             Some(hours) => hours.opens_at(earliest),
             None => Some(earliest),
         }
+    }
+
+    fn is_known_open(&self, moment: Timestamp) -> bool {
+        self.open.is_some_and(|(from, until)| from <= moment && until.is_none_or(|until| moment < until))
     }
 }

@@ -40,33 +40,29 @@ impl Scheduler {
             return (lane.leased > 0).then_some((BoundKind::Sessions, None));
         }
         let mut longest: Option<Bound> = None;
-        let mut consider = |kind, until: Option<Timestamp>| {
-            let longer = match (longest, until) {
-                (None, _) | (Some((_, Some(_))), None) => true,
-                (Some((_, None)), _) => false,
-                (Some((_, Some(known))), Some(until)) => until > known,
-            };
-            if longer {
-                longest = Some((kind, until));
-            }
-        };
         if work.is_none() {
-            consider(BoundKind::Retry, self.queue.next_due());
+            consider(&mut longest, (BoundKind::Retry, self.queue.next_due()));
         }
         match self.opening.at_or_after(now) {
             Some(opens) if opens <= now => {}
-            opens => consider(BoundKind::Window, opens),
+            opens => consider(&mut longest, (BoundKind::Window, opens)),
         }
         if let Some(until) = lane.pause.filter(|until| *until > now) {
-            consider(BoundKind::Pause, Some(until));
+            consider(&mut longest, (BoundKind::Pause, Some(until)));
         }
         match lane.hold {
-            Some(hold) if hold.until.is_none_or(|until| until > now) => consider(hold.kind, hold.until),
+            Some(hold) if hold.until.is_none_or(|until| until > now) => {
+                consider(&mut longest, (hold.kind, hold.until));
+            }
             Some(_) | None => {}
+        }
+        if longest.is_none() && lane.leased >= lane.slots() {
+            // Busy: the usual case, for every batch, so the quotas are not asked.
+            return Some((BoundKind::Sessions, None));
         }
         let free = lane.allowance.free_at(&self.ledgers[lane.ledger].1, now, Charge::message(1));
         if free.is_none_or(|free| free > now) {
-            consider(BoundKind::Quota, free);
+            consider(&mut longest, (BoundKind::Quota, free));
         }
         let Some((kind, until)) = longest else { return Some((BoundKind::Sessions, None)) };
         let opens = until.and_then(|until| self.opening.at_or_after(until));
@@ -77,5 +73,17 @@ impl Scheduler {
             (Some(_), None) => Some((BoundKind::Window, None)),
             (Some(_), Some(_)) | (None, _) => Some((kind, opens)),
         }
+    }
+}
+
+/// Keeps the bound that lasts longer; one until none is without end.
+fn consider(longest: &mut Option<Bound>, bound: Bound) {
+    let outlasts = match (bound.1, longest.map(|(_, until)| until)) {
+        (_, None) | (None, Some(Some(_))) => true,
+        (_, Some(None)) => false,
+        (Some(until), Some(Some(known))) => until > known,
+    };
+    if outlasts {
+        *longest = Some(bound);
     }
 }

@@ -136,7 +136,7 @@ fn usages_of_before_are_counted() {
     assert_eq!(wait.until, Some(start() + Duration::from_secs(86_401)));
 }
 
-/// A million batches. Measured in release on one of two busy cores: 0.29 s of CPU, reports included.
+/// A million batches, a wait for each. Measured optimised: 0.4 s of CPU, reports included.
 #[test]
 #[ignore = "a measurement; time it in release"]
 fn a_million_batches_are_leased_and_settled() {
@@ -146,7 +146,8 @@ fn a_million_batches_are_leased_and_settled() {
         ahead: 16,
         ..spec
     });
-    let mut scheduler = scheduler(terms(), &lanes, personal(1_000_000));
+    let terms = Terms { hours: Some(office_hours()), ..terms() };
+    let mut scheduler = scheduler(terms, &lanes, personal(1_000_000));
     let step = Duration::from_micros(10);
     let (mut now, mut out, mut leases) = (start(), std::collections::VecDeque::new(), 0_u32);
     let answer = answer(250, "2.0.0 ok");
@@ -158,9 +159,9 @@ fn a_million_batches_are_leased_and_settled() {
                 out.push_back((relay, batch));
             }
             Step::Wait(_) => {
-                for (relay, batch) in out.drain(..) {
-                    scheduler.settle(now, &report(relay, batch, |_| Outcome::Accepted(answer.clone())));
-                }
+                // As an engine that asks again after every report.
+                let (relay, batch) = out.pop_front().expect("nothing but sessions is waited for");
+                scheduler.settle(now, &report(relay, batch, |_| Outcome::Accepted(answer.clone())));
             }
             step => break assert_eq!(step, Step::Done),
         }

@@ -50,7 +50,7 @@ fn quota(limit: u64, unit: Unit, seconds: u64) -> Quota {
 }
 
 fn terms() -> Terms {
-    let stop_if = StopIf { share: 2.0, after: 0 };
+    let stop_if = StopIf { rejected: 2.0, after: 0 };
     Terms { run: RunNo(1), start: None, hours: None, retry: Retry::default(), stop_if }
 }
 

@@ -69,6 +69,20 @@ fn one_lost_connection_pauses_nobody_and_a_cohort_does() {
 }
 
 #[test]
+fn a_relay_that_answers_is_not_unreachable_though_it_takes_nothing() {
+    let mut scheduler = scheduler(terms(), &[lane("a")], personal(9));
+    let lost = trouble(Class::Connection, Scope::Connection, Permanence::Transient);
+    let (relay, batch) = leased(&mut scheduler, start());
+    scheduler.settle(start(), &report(relay, batch, |_| deferred()));
+    let mut now = start();
+    for _ in 0..20 {
+        now += Duration::from_hours(1);
+        scheduler.trouble(now, RelayNo(0), &lost);
+    }
+    assert_eq!(scheduler.view(now)[0].stopped, None);
+}
+
+#[test]
 fn a_login_refused_for_now_is_tried_three_times() {
     let mut scheduler = scheduler(terms(), &[lane("a")], personal(9));
     let refused = trouble(Class::Login, Scope::Relay, Permanence::Transient);
