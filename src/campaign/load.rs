@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use crate::mail::{Content, Fault, Place, RelayName, Severity, nearest};
-use crate::policy::{Hours, Retry};
+use crate::policy::{Hours, Retry, StopIf};
 
 use super::encoding::Encoding;
 use super::error::CampaignError;
@@ -23,22 +23,6 @@ use super::sheet::{Sheet, Wrong};
 use super::templates::{self, Templates};
 use super::terms;
 use super::workspace::Workspace;
-
-/// When a run stops by itself.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct StopIf {
-    /// The share of definite outcomes that may be refusals: 0.0 to 1.0.
-    pub rejected: f64,
-    /// How many definite outcomes there must be before the share means anything.
-    pub after: u64,
-}
-
-impl Default for StopIf {
-    /// One in ten of at least 500: a list that bounces more than that costs the sender's name.
-    fn default() -> Self {
-        Self { rejected: 0.1, after: 500 }
-    }
-}
 
 /// How the list is to be read.
 #[derive(Debug, Clone, PartialEq)]

@@ -9,11 +9,10 @@ use jiff::tz::TimeZone;
 use toml::Spanned;
 
 use crate::mail::{Fault, Mode, Source, Unsubscribe};
-use crate::policy::{Hours, Retry};
+use crate::policy::{Hours, Retry, StopIf};
 
 use super::error::CampaignError;
 use super::files::{FileError, Files};
-use super::load::StopIf;
 use super::settings::{CampaignText, RetryText, StopIfText, Text, UnsubscribeText, WindowText};
 use super::sheet::{Sheet, Wrong};
 use super::terms;

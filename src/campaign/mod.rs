@@ -46,7 +46,7 @@ pub use encoding::Encoding;
 pub use error::CampaignError;
 pub use files::{FileError, Files};
 pub use filter::{Filter, FilterError};
-pub use load::{Campaign, ListSettings, StopIf};
+pub use load::{Campaign, ListSettings};
 pub use presets::Preset;
 pub use recipients::{Entry, List};
 pub use relays::{Relay, Relays, SandboxText, Tls};

@@ -1,7 +1,61 @@
-//! Drives the scheduler in real time.
+//! Drives the scheduler in real time: from an operator's files to a run, and what is to be said of it.
+//!
+//! A [`Desk`] holds a campaign whose files are in order. It is checked, planned and looked at without a
+//! lock. A [`Run`] holds the lock and sends: a loop hears what happens, tells the journal, asks the
+//! scheduler, hands out work. Everything that is decided is decided below; this room joins. In reading
+//! order:
+//!
+//! - [`desk`](Desk): a campaign and its relays, ready to be worked on;
+//! - [`survey`](Render): goes through the list, and renders every row;
+//! - [`prepare`](Planned): freezes a plan; [`report`](PlanReport): foretells it; `whatif`: supposes;
+//! - [`preview`](Preview): what recipients would get;
+//! - `begin`: from a plan, or a run that stopped, to a run; `backlog`: what is left to do;
+//! - [`run`](Run): the loop; `settling`: what it does with what it hears; [`orders`](Orders): what it obeys;
+//! - `lanes`: its relays, alive; [`relays`](RelayState): what they are; `rehearsal`: the built-in servers;
+//! - `attempt`: from a batch to its message; `gate`: nothing leaves before its intent is on disk;
+//! - `picture`, [`view`](Status), [`event`](Event): what whoever watches sees;
+//! - [`reading`](status): how campaigns stand, without a lock; [`suppress`](suppress()): the suppression list;
+//! - [`control`](Change): the socket; `shutdown`: signals; [`clock`](now): the one reader of the clock.
 
+mod attempt;
+mod backlog;
+mod begin;
+mod clock;
+mod control;
+mod desk;
+mod error;
 mod event;
+mod gate;
+mod lanes;
+mod orders;
+mod picture;
+mod prepare;
+mod preview;
+mod reading;
+mod rehearsal;
+mod relays;
+mod report;
+mod run;
+mod settling;
+mod shutdown;
+mod suppress;
+mod survey;
 mod view;
+mod whatif;
 
+pub use begin::may_send;
+pub use clock::now;
+pub use control::{Change, Changed};
+pub use desk::{Desk, Inspection};
+pub use error::EngineError;
 pub use event::{Ending, Event, Told};
+pub use orders::{Orders, Tell, Uncertain, Wait};
+pub use prepare::{Again, Invalid, PlanRequest, Planned};
+pub use preview::{Choice, Preview};
+pub use reading::{Attempt, Filter, Life, Row, deliveries, life, status};
+pub use relays::{RelayState, Seen, look_at, relays};
+pub use report::{PlanDay, PlanReport, RelayShare};
+pub use run::Run;
+pub use suppress::{suppress, suppressions};
+pub use survey::{LeftOut, Render};
 pub use view::{BatchCount, Cause, QuotaView, Recipients, RelayView, Stage, Status};

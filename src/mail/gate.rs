@@ -29,6 +29,8 @@ pub struct Intent<'a> {
     pub charge: Charge,
     /// What identifies the content.
     pub digest: Digest,
+    /// How many octets the message has.
+    pub octets: u32,
 }
 
 /// Why the end of data may not leave. Nobody was written to.

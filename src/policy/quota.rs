@@ -4,6 +4,7 @@
 //! in flight count in every window. So a quota can be asked at any moment, also after a crash, and answers
 //! when it will have room. It never answers too early: a bucket that reaches into a window counts whole.
 
+use std::fmt;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -30,6 +31,15 @@ impl Unit {
     }
 }
 
+impl fmt::Display for Unit {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Messages => "messages",
+            Self::Recipients => "recipients",
+        })
+    }
+}
+
 /// Over which time a quota counts.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Period {
@@ -37,6 +47,18 @@ pub enum Period {
     Rolling(Duration),
     /// The calendar day in this zone.
     Day(TimeZone),
+}
+
+impl fmt::Display for Period {
+    /// As a setting writes it: `24h`, `90m`, `61s` or `day`.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self::Rolling(span) = self else { return formatter.write_str("day") };
+        match span.as_secs() {
+            seconds if seconds % 3600 == 0 => write!(formatter, "{}h", seconds / 3600),
+            seconds if seconds % 60 == 0 => write!(formatter, "{}m", seconds / 60),
+            seconds => write!(formatter, "{seconds}s"),
+        }
+    }
 }
 
 /// So many of a unit over a period.

@@ -1,5 +1,7 @@
 //! One session, opened to be looked at: what `relay test` shows.
 
+use std::fmt;
+
 use thiserror::Error;
 
 use super::certificate::Certificate;
@@ -17,6 +19,16 @@ pub enum Asked {
     Verify(String),
     /// EXPN with the name of a list.
     Expand(String),
+}
+
+impl fmt::Display for Asked {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Help => formatter.write_str("HELP"),
+            Self::Verify(name) => write!(formatter, "VRFY {name}"),
+            Self::Expand(name) => write!(formatter, "EXPN {name}"),
+        }
+    }
 }
 
 impl Asked {

@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
+use secrecy::SecretString;
+
 use super::profile::Profile;
+use crate::campaign::{Relay, Tls};
 use crate::smtp::{ClearTo, Login, Refusals, Security, SmtpError, Target, Timeouts, Trust};
 
 /// One relay's settings.
@@ -57,6 +60,28 @@ impl RelaySettings {
             refusals: Refusals::Charged,
             profile: Profile::Generic,
             timeouts: Timeouts::default(),
+        }
+    }
+
+    /// What the operator's `relay` means, with its password and the PEM certificates of its `tls_ca`.
+    pub fn of(relay: &Relay, password: Option<SecretString>, tls_ca: Option<Vec<u8>>) -> Self {
+        let login = relay.user.clone().zip(password).map(|(user, password)| Login { user, password });
+        Self {
+            security: match relay.tls {
+                Tls::Implicit => Security::Implicit,
+                Tls::StartTls => Security::StartTls,
+                Tls::None => Security::Clear,
+            },
+            clear_to: if relay.insecure { ClearTo::Anywhere } else { ClearTo::Loopback },
+            login,
+            helo: relay.helo.clone(),
+            tls_ca,
+            sessions: usize::try_from(relay.sessions).unwrap_or(usize::MAX),
+            messages_per_session: relay.messages_per_session,
+            session_age: relay.session_age,
+            refusals: if relay.counts_refused { Refusals::Charged } else { Refusals::Free },
+            profile: Profile::of_preset(relay.preset.name()),
+            ..Self::new(relay.host.clone(), relay.port)
         }
     }
 

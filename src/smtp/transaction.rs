@@ -154,6 +154,7 @@ impl Transaction {
             recipients,
             charge: self.charge,
             digest: self.message.digest,
+            octets: u32::try_from(self.message.octets.len()).unwrap_or(u32::MAX),
         }
     }
 

@@ -39,6 +39,16 @@ impl Transcript {
         self.lines.as_deref().unwrap_or_default()
     }
 
+    /// The lines as a dialogue is written down: `C:` before ours, `S:` before the server's.
+    pub fn in_words(&self) -> Vec<String> {
+        let line = |said: &Said| match said {
+            Said::Client(line) => format!("C: {line}"),
+            Said::Server(line) => format!("S: {line}"),
+            Said::Note(note) => format!("-- {note}"),
+        };
+        self.lines().iter().map(line).collect()
+    }
+
     /// Adds a line, which is made only if it is kept.
     pub(super) fn add(&mut self, line: impl FnOnce() -> Said) {
         if let Some(lines) = &mut self.lines

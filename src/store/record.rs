@@ -128,6 +128,8 @@ pub(super) struct IntentMade {
     /// The message's Date less `wall`, in seconds.
     pub(super) date: i64,
     pub(super) digest: Digest,
+    /// Octets of the message.
+    pub(super) octets: u32,
     pub(super) charge: Charge,
     pub(super) recipients: Spans,
 }

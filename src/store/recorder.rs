@@ -211,6 +211,7 @@ impl Recorder {
             boot: millis(moment),
             date: date.0.div_euclid(1_000) - wall.0.div_euclid(1_000),
             digest: intent.digest,
+            octets: intent.octets,
             charge: intent.charge,
             recipients: Spans::of(intent.recipients.iter().copied()),
         }))?;

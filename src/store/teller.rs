@@ -23,6 +23,10 @@ pub struct Event {
     pub relay: Option<RelayName>,
     /// The attempt, from 1; 0 for what the operator did.
     pub attempt: u16,
+    /// The batch it happened to: its number in the plan and its part; none for what the operator did.
+    pub batch: Option<(u32, u16)>,
+    /// Octets of the message, where an end of data left or was about to; else 0.
+    pub octets: u32,
     /// What.
     pub what: Happening,
 }
@@ -92,9 +96,9 @@ impl Teller {
                 self.relays = fact.relays.iter().map(|(name, _, _)| RelayName::new(name)).collect();
             }
             Record::Intent(fact) if fact.of.run == self.run => {
+                self.open.insert((fact.of.number, fact.of.part), fact.clone());
                 let event = self.event(&fact.of, fact.wall.into(), Happening::Intended);
                 visit(&fact.recipients, &event);
-                self.open.insert((fact.of.number, fact.of.part), fact.clone());
             }
             Record::Outcome(fact) if fact.of.run == self.run => self.tell_outcome(fact, visit),
             Record::Suppressed(fact) if fact.run == self.run => {
@@ -118,19 +122,19 @@ impl Teller {
     }
 
     fn tell_outcome(&mut self, fact: &OutcomeKnown, visit: &mut dyn FnMut(&Spans, &Event)) {
-        if fact.kept.is_some() {
-            self.open.remove(&(fact.of.number, fact.of.part));
-        }
         let said: Vec<Arc<Said>> = fact.answers.iter().map(|answer| Arc::new(self.said(answer))).collect();
         for fate in &fact.fates {
             let what = settled(fate, &said);
             visit(&fate.recipients, &self.event(&fact.of, fact.at.into(), what));
         }
+        if fact.kept.is_some() {
+            self.open.remove(&(fact.of.number, fact.of.part));
+        }
     }
 
     /// Tells of those whose outcome nobody will record any more.
     pub(super) fn leave_in_doubt(&mut self, visit: &mut dyn FnMut(&Spans, &Event)) {
-        let mut open: Vec<IntentMade> = std::mem::take(&mut self.open).into_values().collect();
+        let mut open: Vec<IntentMade> = self.open.values().cloned().collect();
         open.sort_unstable_by_key(|intent| (intent.of.number, intent.of.part));
         for intent in open {
             let what = Happening::Settled {
@@ -145,7 +149,9 @@ impl Teller {
 
     fn event(&self, of: &Attempt, at: Timestamp, what: Happening) -> Event {
         let relay = self.relays.get(usize::from(of.relay)).cloned();
-        Event { at: Some(at), relay, attempt: of.count, what }
+        let batch = (of.number, of.part);
+        let octets = self.open.get(&batch).map_or(0, |intent| intent.octets);
+        Event { at: Some(at), relay, attempt: of.count, batch: Some(batch), octets, what }
     }
 
     fn said(&self, answer: &AnswerKnown) -> Said {
@@ -165,7 +171,7 @@ impl Teller {
 }
 
 fn operators(at: Option<Timestamp>, what: Happening) -> Event {
-    Event { at, relay: None, attempt: 0, what }
+    Event { at, relay: None, attempt: 0, batch: None, octets: 0, what }
 }
 
 fn settled(fate: &FateKnown, said: &[Arc<Said>]) -> Happening {

@@ -58,6 +58,7 @@ fn samples() -> Vec<Record> {
             boot: 6,
             date: -1,
             digest: Digest([4; 16]),
+            octets: 3_700,
             charge,
             recipients: recipients.clone(),
         }),

@@ -63,6 +63,7 @@ pub(super) fn intent(batch: &Batch) -> Intent<'_> {
         recipients: &batch.recipients,
         charge: Charge::message(batch.recipients.len()),
         digest: Digest([3; 16]),
+        octets: 3_700,
     }
 }
 

@@ -1,0 +1,212 @@
+//! How a run begins and goes on: the lock, the plan, the backlog, and everything a loop needs.
+
+use std::sync::{Arc, RwLock};
+
+use jiff::Timestamp;
+
+use crate::campaign::Workspace;
+use crate::mail::{PlanId, RelayName, RunNo};
+use crate::schedule::Scheduler;
+use crate::store::{self, History, Options, Plan, Resolve, RunStart, Store, StoreError};
+
+use super::attempt::Attempts;
+use super::backlog::{backlog, limited};
+use super::clock::Clock;
+use super::desk::Desk;
+use super::error::EngineError;
+use super::gate::JournalGate;
+use super::lanes::Lanes;
+use super::orders::{Orders, Uncertain};
+use super::picture::Picture;
+use super::prepare::Planned;
+use super::reading::{relay_views, stage_of};
+use super::rehearsal;
+use super::relays::{lane_spec, relay_use};
+use super::run::Run;
+use super::view::Stage;
+
+/// Whether `send` may begin: nothing of the campaign is unfinished.
+///
+/// # Errors
+/// [`EngineError::Unfinished`], or the journal cannot be read.
+pub fn may_send(workspace: &Workspace, campaign: &str) -> Result<(), EngineError> {
+    let history = History::read(workspace.state_dir())?;
+    match history.latest(campaign) {
+        Some(run) if !run.is_finished() && !run.cancelled => {
+            if let Some(pid) = history.alive {
+                let path = workspace.state_dir().join("lock");
+                return Err(StoreError::Locked { path, pid: Some(pid) }.into());
+            }
+            let stage = stage_of(run, history.alive);
+            Err(EngineError::Unfinished { campaign: campaign.to_owned(), stage })
+        }
+        Some(_) | None => Ok(()),
+    }
+}
+
+impl Run {
+    /// Begins to send a frozen plan: takes the lock and writes down that the run begins.
+    ///
+    /// # Errors
+    /// Another run holds the workspace, the campaign is unfinished, a password is missing, or the state
+    /// cannot be written.
+    pub fn send(desk: Desk, planned: &Planned, orders: Orders) -> Result<Self, EngineError> {
+        let clock = Clock::new();
+        let store = open(&desk, &clock)?;
+        may_send_now(&desk)?;
+        let plan = Arc::new(Plan::open(desk.workspace.state_dir(), planned.id)?);
+        let lanes = Lanes::prepare(&desk, planned.id)?;
+        let start = RunStart {
+            plan: planned.id,
+            campaign: desk.campaign.name.clone(),
+            edition: planned.content.edition,
+            recipients: plan.len(),
+            batches: plan.batches().len(),
+            sandbox: desk.is_sandbox(),
+            relays: desk.relays.iter().map(relay_use).collect(),
+        };
+        let at = store.believe(&clock.moment());
+        if desk.is_sandbox() {
+            rehearsal::clear(&rehearsal::folder(desk.workspace.state_dir(), planned.id))?;
+        }
+        let number = store.begin(&start, at)?;
+        let notes = store.notes().iter().map(ToString::to_string).collect();
+        Self::assemble(Parts { desk, store, clock, plan, number, orders, lanes, notes, started: at })
+    }
+
+    /// Goes on with the campaign's last run exactly where it stood.
+    ///
+    /// # Errors
+    /// Nothing is left to do, another run holds the workspace, a password is missing, or the state cannot
+    /// be read or written.
+    pub fn resume(
+        workspace: Workspace,
+        campaign: &str,
+        relays: Option<&[RelayName]>,
+        orders: Orders,
+    ) -> Result<Self, EngineError> {
+        let desk = Desk::load(workspace, campaign, relays)?;
+        let state = desk.workspace.state_dir().to_owned();
+        let clock = Clock::new();
+        let last = |history: &History| history.latest(campaign).cloned();
+        if last(&History::read(&state)?).is_none() {
+            return Err(EngineError::NeverPlanned { campaign: campaign.to_owned() });
+        }
+        let store = open(&desk, &clock)?;
+        let found = last(&History::read(&state)?);
+        let run = found.ok_or_else(|| EngineError::NeverPlanned { campaign: campaign.to_owned() })?;
+        let doubted = store.uncertain(run.no);
+        let resends = orders.uncertain == Uncertain::Resend && !doubted.is_empty();
+        if run.cancelled || (run.is_finished() && !resends) {
+            return Err(EngineError::NothingToResume { campaign: campaign.to_owned() });
+        }
+        if run.sandbox != desk.is_sandbox() {
+            let began = if run.sandbox { "sandbox relays" } else { "real relays" };
+            return Err(EngineError::Differs { what: vec![format!("the run began through {began}")] });
+        }
+        let plan = Arc::new(Plan::open(&state, run.plan)?);
+        let lanes = Lanes::prepare(&desk, run.plan)?;
+        let at = store.believe(&clock.moment());
+        if resends {
+            store.resolve(run.no, &doubted, Resolve::Resend, at)?;
+        }
+        let uses: Vec<store::RelayUse> = desk.relays.iter().map(relay_use).collect();
+        store.reopen(run.no, &uses, at)?;
+        let mut notes: Vec<String> = store.notes().iter().map(ToString::to_string).collect();
+        let edits = desk.edits(&plan)?;
+        if !edits.is_empty() {
+            notes.push(format!("edited since the plan was frozen, and not heeded: {}", edits.join(", ")));
+        }
+        let mut begun = Self::assemble(Parts {
+            desk,
+            store,
+            clock,
+            plan,
+            number: run.no,
+            orders,
+            lanes,
+            notes,
+            started: run.started,
+        })?;
+        begun.picture.before = relay_views(&run);
+        Ok(begun)
+    }
+
+    fn assemble(parts: Parts) -> Result<Self, EngineError> {
+        let Parts { desk, store, clock, plan, number, orders, mut lanes, notes, started } = parts;
+        let head = plan.head();
+        let content = Arc::new(head.content.clone());
+        let composer = Arc::new(desk.composer(Arc::clone(&content), &desk.keys()?, plan.id())?);
+        let at = store.believe(&clock.moment());
+        let names: Vec<RelayName> = desk.relays.iter().map(|relay| relay.name.clone()).collect();
+        let batches = Arc::new(plan.batches().clone());
+        let mut left = backlog(number, &store.backlog(number)?, &batches, &names, at);
+        if let Some(limit) = orders.limit {
+            left = limited(left, limit);
+        }
+        let specs: Vec<_> = desk.relays.iter().map(lane_spec).collect();
+        let seed = u64::from(number.0) ^ u64::from_be_bytes(seed_octets(plan.id()));
+        let scheduler = Scheduler::new(desk.terms(number), &specs, &store.usage(), left, seed);
+        let suppressed = Arc::new(RwLock::new(store.suppressions().keys().collect()));
+        let attempts = Attempts { plan: Arc::clone(&plan), composer, suppressed: Arc::clone(&suppressed) };
+        lanes.compose_with(attempts.into_compose());
+        let store = Arc::new(store);
+        let gate =
+            JournalGate::new(Arc::clone(&store), Arc::clone(&plan), clock, desk.campaign.max_uncertain);
+        let mut picture = Picture::new(&content, plan.id(), plan.batches(), head.excluded);
+        picture.sandbox = desk.is_sandbox();
+        picture.started = Some(started);
+        let kept = desk.is_sandbox().then(|| rehearsal::folder(desk.workspace.state_dir(), plan.id()));
+        Ok(Self {
+            store,
+            number,
+            plan,
+            scheduler,
+            lanes,
+            gate: Arc::new(gate),
+            suppressed,
+            dead: Vec::new(),
+            picture,
+            orders,
+            clock,
+            notes,
+            kept,
+            stopping: None,
+            waiting: None,
+        })
+    }
+}
+
+/// What a run is put together from.
+struct Parts {
+    desk: Desk,
+    store: Store,
+    clock: Clock,
+    plan: Arc<Plan>,
+    number: RunNo,
+    orders: Orders,
+    lanes: Lanes,
+    notes: Vec<String>,
+    started: Timestamp,
+}
+
+fn open(desk: &Desk, clock: &Clock) -> Result<Store, EngineError> {
+    let options = Options { min_free: desk.min_free, ..Options::default() };
+    Ok(Store::open(desk.workspace.state_dir(), options, &clock.moment())?)
+}
+
+/// The same question as [`may_send`], asked again by whoever holds the lock.
+fn may_send_now(desk: &Desk) -> Result<(), EngineError> {
+    let history = History::read(desk.workspace.state_dir())?;
+    match history.latest(&desk.campaign.name) {
+        Some(run) if !run.is_finished() && !run.cancelled => {
+            Err(EngineError::Unfinished { campaign: desk.campaign.name.clone(), stage: Stage::Interrupted })
+        }
+        Some(_) | None => Ok(()),
+    }
+}
+
+fn seed_octets(plan: PlanId) -> [u8; 8] {
+    let (head, _) = plan.0.split_first_chunk::<8>().expect("an id has 16 octets");
+    *head
+}

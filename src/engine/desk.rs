@@ -1,0 +1,182 @@
+//! A campaign on the desk: its files read and found to be in order, its relays chosen.
+//!
+//! Everything that comes before a run starts here and takes no lock: `check`, `plan`, `preview`, and the
+//! first half of `send`.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use secrecy::SecretString;
+
+use crate::campaign::{Campaign, Relay, Relays, Workspace, choose};
+use crate::compose::{Composer, Keys, lint};
+use crate::mail::{Content, Excluded, Fault, PlanId, RelayName, Severity};
+use crate::store;
+
+use super::error::EngineError;
+use super::relays::password;
+use super::survey::{Known, LeftOut, Render, Survey, Surveyor};
+
+/// One campaign and the relays it goes through.
+#[derive(Debug)]
+pub struct Desk {
+    /// Where everything lies.
+    pub workspace: Workspace,
+    /// The campaign as its files have it now.
+    pub campaign: Campaign,
+    /// The relays it goes through, in its order.
+    pub relays: Vec<Relay>,
+    /// Free space below which no new mail starts, in octets.
+    pub(super) min_free: u64,
+    /// What is worth a look in `relays.toml`.
+    warnings: Vec<Fault>,
+    /// Passwords that somebody typed.
+    typed: HashMap<RelayName, SecretString>,
+}
+
+/// What `check` found.
+#[derive(Debug)]
+pub struct Inspection {
+    /// Rows of the list.
+    pub rows: u64,
+    /// Rows that can be written to.
+    pub good: u64,
+    /// Rows that are not, by reason.
+    pub excluded: Excluded,
+    /// The first of them.
+    pub left_out: Vec<LeftOut>,
+    /// What is wrong with templates and settings, errors first.
+    pub faults: Vec<Fault>,
+}
+
+impl Desk {
+    /// Reads a campaign; `relays` go before those that it names.
+    ///
+    /// # Errors
+    /// All that is wrong in its files.
+    pub fn load(
+        workspace: Workspace,
+        campaign: &str,
+        relays: Option<&[RelayName]>,
+    ) -> Result<Self, EngineError> {
+        let campaign = Campaign::load(&workspace, campaign)?;
+        let all = Relays::load(&workspace)?;
+        let relays = choose(&campaign, &all, relays)?;
+        Ok(Self {
+            workspace,
+            campaign,
+            relays,
+            min_free: all.min_free,
+            warnings: all.warnings,
+            typed: HashMap::new(),
+        })
+    }
+
+    /// What is worth a look and stops nothing.
+    pub fn warnings(&self) -> Vec<Fault> {
+        let mut warnings = self.warnings.clone();
+        warnings.extend(self.campaign.warnings.iter().cloned());
+        warnings.extend(self.campaign.warnings_through(&self.relays));
+        warnings.extend(lint::lint(&self.campaign.content).into_iter().filter(is_warning));
+        warnings
+    }
+
+    /// What the operator should know: how the list was read, whose clock counts.
+    pub fn notes(&self) -> Vec<String> {
+        self.campaign.notes.clone()
+    }
+
+    /// The relays somebody logs in at without a password being set: ask for it, and
+    /// [give it](Self::give_password).
+    pub fn passwords_wanted(&self) -> Vec<RelayName> {
+        let wants = |relay: &&Relay| relay.user.is_some() && relay.password.is_none();
+        self.relays.iter().filter(wants).map(|relay| relay.name.clone()).collect()
+    }
+
+    /// Uses a password that somebody typed, for this process only.
+    pub fn give_password(&mut self, relay: RelayName, password: String) {
+        self.typed.insert(relay, password.into());
+    }
+
+    pub(super) fn password(&self, relay: &Relay) -> Result<Option<SecretString>, EngineError> {
+        match self.typed.get(&relay.name) {
+            Some(typed) => Ok(Some(typed.clone())),
+            None => password(relay, self.workspace.root()),
+        }
+    }
+
+    /// Whether the campaign goes through built-in servers.
+    pub fn is_sandbox(&self) -> bool {
+        self.relays.iter().all(Relay::is_sandbox)
+    }
+
+    /// Checks every template and renders every row, without freezing anything.
+    ///
+    /// # Errors
+    /// If the list cannot be read. What is wrong with templates and rows is what is returned.
+    pub fn inspect(&self, watch: &dyn Fn(u64)) -> Result<Inspection, EngineError> {
+        let mut faults = lint::lint(&self.campaign.content);
+        faults.sort_by_key(|fault| fault.severity);
+        if faults.iter().any(|fault| fault.severity == Severity::Error) {
+            let nobody = Excluded::default();
+            return Ok(Inspection { rows: 0, good: 0, excluded: nobody, left_out: Vec::new(), faults });
+        }
+        let content = Arc::new(self.campaign.content.clone());
+        let composer = self.composer(content, &self.keys_if_any(), PlanId([0; 16]))?;
+        let known = self.suppressed()?;
+        let survey = self.surveyor(&composer, Render::Strict, &known).survey(&mut |_| Ok(()), watch)?;
+        let excluded = survey.excluded();
+        let Survey { rows, planned, .. } = survey;
+        let left_out = planned.samples.into_iter().map(LeftOut::from).collect();
+        Ok(Inspection { rows, good: rows - excluded.total(), excluded, left_out, faults })
+    }
+
+    pub(super) fn surveyor<'a>(
+        &'a self,
+        composer: &'a Composer,
+        render: Render,
+        known: &'a Known,
+    ) -> Surveyor<'a> {
+        Surveyor {
+            workspace: &self.workspace,
+            campaign: &self.campaign,
+            composer,
+            render,
+            known,
+            recipients_per_message: self.recipients_per_message(),
+        }
+    }
+
+    pub(super) fn composer(
+        &self,
+        content: Arc<Content>,
+        keys: &Keys,
+        plan: PlanId,
+    ) -> Result<Composer, EngineError> {
+        Composer::new(content, keys, plan).map_err(EngineError::Faults)
+    }
+
+    /// The most recipients a batch may have: what the smallest of the relays takes.
+    pub(super) fn recipients_per_message(&self) -> u32 {
+        self.relays.iter().map(|relay| relay.recipients_per_message).min().unwrap_or(1)
+    }
+
+    /// The keys of the workspace, made now if it has none.
+    pub(super) fn keys(&self) -> Result<Keys, EngineError> {
+        Ok(Keys::new(store::Keys::open(self.workspace.state_dir())?.secret()))
+    }
+
+    /// Keys that are as good as any for checking: tokens have the same length whatever the key.
+    fn keys_if_any(&self) -> Keys {
+        Keys::new(&[0; 32])
+    }
+
+    pub(super) fn suppressed(&self) -> Result<Known, EngineError> {
+        let suppressed = store::Suppressions::read(self.workspace.state_dir())?.keys().collect();
+        Ok(Known { suppressed, ..Known::default() })
+    }
+}
+
+fn is_warning(fault: &Fault) -> bool {
+    fault.severity == Severity::Warning
+}

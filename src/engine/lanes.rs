@@ -1,0 +1,165 @@
+//! The relays of a run, alive: a channel of batches into each, one channel of reports out of all.
+//!
+//! A lane is opened once and lives as long as the run. What was handed to it and not yet begun can be
+//! called back; what was begun ends by itself, or is given up by [`Lanes::abort`], and is reported in any
+//! case.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use async_channel::{Receiver, Sender};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::task::JoinSet;
+
+use crate::campaign::Relay;
+use crate::mail::{Batch, Class, Gate, PlanId, RelayName, RelayNo, Return};
+use crate::relay::{Compose, RelayPool, RelaySettings, Report, Reports, SessionEvent, Submit, Work};
+use crate::sandbox::Server;
+
+use super::desk::Desk;
+use super::error::EngineError;
+use super::gate::JournalGate;
+use super::rehearsal;
+use super::relays::settings;
+
+/// One relay of a run.
+struct Lane {
+    relay: Relay,
+    settings: RelaySettings,
+    batches: Sender<Batch>,
+    waiting: Receiver<Batch>,
+    sessions: u32,
+    login_refused: bool,
+}
+
+/// Every relay of a run.
+pub(super) struct Lanes {
+    lanes: Vec<Lane>,
+    compose: Option<Arc<Compose>>,
+    tasks: JoinSet<()>,
+    sender: UnboundedSender<Report>,
+    receiver: Option<UnboundedReceiver<Report>>,
+    /// The built-in servers, where the campaign goes through some, and the folder of their messages.
+    servers: Vec<Server>,
+    folder: PathBuf,
+}
+
+impl Lanes {
+    /// The lanes of a run of `plan`, with their passwords fetched. Nothing is connected to yet.
+    ///
+    /// # Errors
+    /// A password or a certificate is not to be had, or a sandbox's table says what no sandbox knows.
+    pub(super) fn prepare(desk: &Desk, plan: PlanId) -> Result<Self, EngineError> {
+        let mut lanes = Vec::with_capacity(desk.relays.len());
+        for relay in &desk.relays {
+            rehearsal::persona(relay)?;
+            let settings = settings(relay, desk.password(relay)?)?;
+            let (batches, waiting) = async_channel::unbounded();
+            let relay = relay.clone();
+            lanes.push(Lane { relay, settings, batches, waiting, sessions: 0, login_refused: false });
+        }
+        let (sender, receiver) = unbounded_channel();
+        let folder = rehearsal::folder(desk.workspace.state_dir(), plan);
+        let (tasks, servers, receiver) = (JoinSet::new(), Vec::new(), Some(receiver));
+        Ok(Self { lanes, compose: None, tasks, sender, receiver, servers, folder })
+    }
+
+    /// Says what makes messages of batches.
+    pub(super) fn compose_with(&mut self, compose: Arc<Compose>) {
+        self.compose = Some(compose);
+    }
+
+    /// Sets every relay to work, through `gate`. All reports of the run come out of what is returned.
+    ///
+    /// # Errors
+    /// A built-in server cannot be started, or a relay's trust cannot be set up.
+    ///
+    /// # Panics
+    /// If called twice, or before anything composes.
+    pub(super) fn open(&mut self, gate: &Arc<JournalGate>) -> Result<UnboundedReceiver<Report>, EngineError> {
+        let compose = self.compose.as_ref().expect("a run knows how to compose");
+        for (position, lane) in self.lanes.iter_mut().enumerate() {
+            if lane.relay.is_sandbox() {
+                let server = rehearsal::start(&lane.relay, &self.folder, position)?;
+                lane.settings.host = server.address().ip().to_string();
+                lane.settings.port = server.address().port();
+                self.servers.push(server);
+            }
+            let number = RelayNo(u16::try_from(position).expect("a campaign has few relays"));
+            let pool = RelayPool::new(lane.settings.clone()).map_err(|error| EngineError::Relay {
+                relay: lane.relay.name.clone(),
+                what: error.to_string(),
+                hint: None,
+            })?;
+            let work = Work::new(lane.waiting.clone(), Arc::clone(compose));
+            let reports = Reports::new(number, self.sender.clone());
+            let gate: Arc<dyn Gate> = Arc::clone(gate) as Arc<dyn Gate>;
+            self.tasks.spawn(Arc::new(pool).drive(work, gate, reports));
+        }
+        Ok(self.receiver.take().expect("a run is driven once"))
+    }
+
+    /// The name of a relay.
+    pub(super) fn name(&self, relay: RelayNo) -> RelayName {
+        self.lanes[relay.index()].relay.name.clone()
+    }
+
+    /// Hands a batch to a relay.
+    pub(super) fn hand(&self, relay: RelayNo, batch: Batch) {
+        if let Err(refused) = self.lanes[relay.index()].batches.try_send(batch) {
+            // The lane is closed already: the batch comes back as if it had been called back.
+            Reports::new(relay, self.sender.clone()).returned(
+                refused.into_inner(),
+                &Return::NotSent,
+                Vec::new(),
+            );
+        }
+    }
+
+    /// Takes back whatever was handed out and not begun, and lets the lanes end when they are done.
+    pub(super) fn call_back(&self) {
+        for (number, lane) in (0..).map(RelayNo).zip(&self.lanes) {
+            lane.batches.close();
+            let reports = Reports::new(number, self.sender.clone());
+            while let Ok(batch) = lane.waiting.try_recv() {
+                reports.returned(batch, &Return::NotSent, Vec::new());
+            }
+        }
+    }
+
+    /// Drops every session at once. What was ended without a reply is reported as uncertain.
+    pub(super) fn abort(&mut self) {
+        self.call_back();
+        self.tasks.abort_all();
+    }
+
+    /// Notes what happened to a session; says how many the relay has open now.
+    pub(super) fn note(&mut self, relay: RelayNo, event: &SessionEvent) -> u32 {
+        let lane = &mut self.lanes[relay.index()];
+        match event {
+            SessionEvent::Opened => {
+                lane.sessions += 1;
+                lane.login_refused = false;
+            }
+            SessionEvent::Closed { .. } => lane.sessions = lane.sessions.saturating_sub(1),
+            SessionEvent::Failed { trouble, .. } => {
+                lane.login_refused |= trouble.verdict.class == Class::Login
+            }
+        }
+        lane.sessions
+    }
+
+    /// Whether some relay does not take the login.
+    pub(super) fn login_refused(&self) -> bool {
+        self.lanes.iter().any(|lane| lane.login_refused)
+    }
+
+    /// Ends every lane, with QUIT where there is a session, and the built-in servers behind them.
+    pub(super) async fn close(&mut self) {
+        self.call_back();
+        while self.tasks.join_next().await.is_some() {}
+        for server in self.servers.drain(..) {
+            server.stop().await;
+        }
+    }
+}

@@ -1,0 +1,388 @@
+//! Freezing a campaign: its list gone through, its content kept, its course foretold.
+//!
+//! A plan is on disk before anything is said about it, and its id names it from then on. Planning takes
+//! no lock: what another process sends meanwhile is heeded when the plan is sent.
+
+use std::collections::{BTreeMap, HashSet};
+use std::fs::File;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::compose::Composer;
+use crate::mail::{AddressKey, Batches, Content, Excluded, Mode, PlanId, Source};
+use crate::store::{History, Plan, PlanHead, PlanWriter, StoreError, plans, remove_plan};
+
+use super::desk::Desk;
+use super::error::EngineError;
+use super::report::PlanReport;
+use super::survey::{Known, LeftOut, Render, Survey, render};
+use super::whatif;
+
+/// Of a hundred rows, so many may be invalid before nobody should go on.
+const INVALID_PERCENT: u64 = 5;
+/// How many rows are shown.
+const SHOWN: usize = 20;
+/// Recipients of a frozen plan that are rendered together.
+const BLOCK: usize = 4096;
+
+/// Whether people who were written to are written to again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Again {
+    /// Nobody twice.
+    No,
+    /// A new edition, for everybody.
+    Yes,
+}
+
+/// What rows that cannot be written to mean.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Invalid {
+    /// Nothing is planned.
+    Stop,
+    /// They are left out.
+    Skip,
+}
+
+/// How a campaign is to be planned.
+#[derive(Debug, Clone)]
+pub struct PlanRequest {
+    /// Whether people who were written to are written to again.
+    pub again: Again,
+    /// What rows that do not render mean.
+    pub invalid: Invalid,
+    /// Whether every row is rendered.
+    pub render: Render,
+    /// Suppositions about the relays, for the forecast.
+    pub what_if: Vec<String>,
+}
+
+/// A frozen plan and what is to be said about it.
+#[derive(Debug, Clone)]
+pub struct Planned {
+    /// Its id.
+    pub id: PlanId,
+    /// What is foretold.
+    pub report: PlanReport,
+    /// What decides its octets.
+    pub content: Arc<Content>,
+    /// The first rows that are not written to, of each reason.
+    pub left_out: Vec<LeftOut>,
+    /// Whether this content was sent through a sandbox before.
+    pub tested: bool,
+}
+
+/// What a plan remembers of the files it was made from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Origin {
+    /// The list, relative to the workspace, and a hash of its octets.
+    list: (String, String),
+    /// Rows of the list.
+    rows: u64,
+}
+
+impl Origin {
+    /// What `plan` remembers; nothing if it was written by hand.
+    fn of(plan: &Plan) -> Option<Self> {
+        serde_json::from_value(plan.head().extra.clone()).ok()
+    }
+}
+
+impl Desk {
+    /// Goes through the list and freezes a plan.
+    ///
+    /// # Errors
+    /// What is wrong with templates, list or state; [`EngineError::Rows`] if rows do not render and
+    /// nobody said to leave them out.
+    pub fn plan(&self, request: &PlanRequest, watch: &dyn Fn(u64)) -> Result<Planned, EngineError> {
+        let state = self.workspace.state_dir();
+        let history = History::read(state)?;
+        let edition = self.edition(&history, request.again);
+        let content = Arc::new(frozen_content(&self.campaign.content, edition));
+        let keys = self.keys()?;
+        let composer = self.composer(Arc::clone(&content), &keys, PlanId([0; 16]))?;
+        let known = Known { already: self.already(&history, edition)?, ..self.suppressed()? };
+        let (writer, survey) = self.write(&composer, request.render, &known, watch)?;
+        check_rows(&survey, request)?;
+        let batches = survey.planned.batches.clone();
+        let origin = Origin { list: (self.list_name(), survey.list.to_hex().to_string()), rows: survey.rows };
+        let extra = serde_json::to_value(&origin).unwrap_or(Value::Null);
+        let head = PlanHead { content: Content::clone(&content), excluded: survey.excluded(), extra };
+        let id = self.freeze(writer, head, &batches, survey.planned.order.as_deref())?;
+        self.forget_drafts(&history, id)?;
+        let mut relays = self.relays.clone();
+        whatif::suppose(&mut relays, &request.what_if)?;
+        let mut report = self
+            .foretell(&relays, id, &content, &batches, &history)
+            .with(survey.excluded(), self.campaign.notes.clone());
+        report.state_bytes = self.state_bytes(&batches)?;
+        let tested = was_tested(&history, state, &content);
+        let left_out = survey.planned.samples.into_iter().map(LeftOut::from).collect();
+        Ok(Planned { id, report, content, left_out, tested })
+    }
+
+    /// Takes up a plan that was frozen before, by its id or the beginning of it.
+    ///
+    /// # Errors
+    /// [`EngineError::NoPlan`] if there is none, [`EngineError::Differs`] if the files say something else
+    /// now, [`EngineError::Rows`] if a row does not render.
+    pub fn frozen(&self, id: &str) -> Result<Planned, EngineError> {
+        let state = self.workspace.state_dir();
+        let wanted = id.to_ascii_lowercase();
+        let mut found = plans(state)?.into_iter().filter(|plan| plan.to_string().starts_with(&wanted));
+        let (Some(id), None) = (found.next(), found.next()) else {
+            return Err(EngineError::NoPlan { id: id.to_owned() });
+        };
+        let plan = Plan::open(state, id)?;
+        if plan.head().content.campaign != self.campaign.name {
+            return Err(EngineError::NoPlan { id: wanted });
+        }
+        let what = self.edits(&plan)?;
+        if !what.is_empty() {
+            return Err(EngineError::Differs { what });
+        }
+        let content = Arc::new(plan.head().content.clone());
+        let composer = self.composer(Arc::clone(&content), &self.keys()?, id)?;
+        check_plan(&plan, &composer)?;
+        let history = History::read(state)?;
+        let notes = self.campaign.notes.clone();
+        let mut report = self
+            .foretell(&self.relays, id, &content, plan.batches(), &history)
+            .with(plan.head().excluded, notes);
+        report.state_bytes = self.state_bytes(plan.batches())?;
+        let tested = was_tested(&history, state, &content);
+        Ok(Planned { id, report, content, left_out: Vec::new(), tested })
+    }
+
+    /// In what the files differ from a plan, in words; empty if they would give the same messages.
+    pub(super) fn edits(&self, plan: &Plan) -> Result<Vec<String>, EngineError> {
+        let then = &plan.head().content;
+        let now = frozen_content(&self.campaign.content, then.edition);
+        let mut edits = Vec::new();
+        let mut compare = |name: &str, then: Option<&Source>, now: Option<&Source>| {
+            if then.map(Source::text) != now.map(Source::text) {
+                let file = now.or(then).map_or(String::new(), |source| format!(" ({})", source.file));
+                edits.push(format!("{name}{file}"));
+            }
+        };
+        compare("the subject", Some(&then.subject), Some(&now.subject));
+        compare("the text body", then.text.as_ref(), now.text.as_ref());
+        compare("the HTML body", then.html.as_ref(), now.html.as_ref());
+        for name in then.partials.keys().chain(now.partials.keys()).collect::<std::collections::BTreeSet<_>>()
+        {
+            compare(&format!("the partial {name}"), then.partials.get(name), now.partials.get(name));
+        }
+        if edits.is_empty() && *then != now {
+            edits.push(format!("the settings of campaigns/{}/campaign.toml", self.campaign.name));
+        }
+        if let Some(origin) = Origin::of(plan)
+            && (origin.list.0 != self.list_name() || origin.list.1 != self.list_hash()?)
+        {
+            edits.push(format!("the list {}", origin.list.0));
+        }
+        Ok(edits)
+    }
+
+    fn list_path(&self) -> PathBuf {
+        self.workspace.root().join(&self.campaign.list.path)
+    }
+
+    fn list_name(&self) -> String {
+        self.campaign.list.path.display().to_string()
+    }
+
+    fn list_hash(&self) -> Result<String, EngineError> {
+        let path = self.list_path();
+        let hash = hash_file(&path).map_err(|source| EngineError::Io { path, source })?;
+        Ok(hash.to_hex().to_string())
+    }
+
+    fn state_bytes(&self, batches: &Batches) -> Result<u64, EngineError> {
+        let path = self.list_path();
+        let list = path.metadata().map_err(|source| EngineError::Io { path, source })?.len();
+        Ok(crate::plan::state_bytes(u64::from(batches.recipients()), u64::from(batches.len()), list))
+    }
+
+    /// The edition that is planned: that of the last run, or one more.
+    fn edition(&self, history: &History, again: Again) -> u32 {
+        let last = history.runs.iter().filter(|run| run.campaign == self.campaign.name && !run.sandbox);
+        let last = last.map(|run| run.edition).max();
+        match again {
+            Again::No => last.unwrap_or(1),
+            Again::Yes => last.map_or(1, |edition| edition + 1),
+        }
+    }
+
+    /// Whom earlier runs of this edition have written to, or may have.
+    fn already(&self, history: &History, edition: u32) -> Result<HashSet<AddressKey>, EngineError> {
+        if self.is_sandbox() {
+            return Ok(HashSet::new());
+        }
+        let mut already = HashSet::new();
+        for (plan, ranges) in history.written_to(&self.campaign.name) {
+            let plan = match Plan::open(self.workspace.state_dir(), plan) {
+                Ok(plan) => plan,
+                // Purged: its recipients stand on the suppression list as hashes.
+                Err(StoreError::NoPlan(_)) => continue,
+                Err(error) => return Err(error.into()),
+            };
+            if plan.head().content.edition != edition {
+                continue;
+            }
+            for range in ranges {
+                for recipient in plan.scan(range) {
+                    already.insert(recipient?.address.key());
+                }
+            }
+        }
+        Ok(already)
+    }
+
+    /// Goes through the list and writes down who is written to, in the order of the list.
+    fn write(
+        &self,
+        composer: &Composer,
+        render: Render,
+        known: &Known,
+        watch: &dyn Fn(u64),
+    ) -> Result<(PlanWriter, Survey), EngineError> {
+        let mut writer = PlanWriter::create(self.workspace.state_dir())?;
+        let survey = self.surveyor(composer, render, known).survey(
+            &mut |recipient| {
+                writer.push(recipient)?;
+                Ok(())
+            },
+            watch,
+        )?;
+        Ok((writer, survey))
+    }
+
+    /// Makes the plan durable, with its recipients in batch order.
+    fn freeze(
+        &self,
+        writer: PlanWriter,
+        head: PlanHead,
+        batches: &Batches,
+        order: Option<&[u32]>,
+    ) -> Result<PlanId, EngineError> {
+        let state = self.workspace.state_dir();
+        let Some(order) = order.filter(|order| !order.is_sorted()) else {
+            return Ok(writer.finish(head, batches)?);
+        };
+        // Written once as the list has them, and once more as the batches want them: recipients of one
+        // message lie far apart in a list, and a list does not fit into memory.
+        let listed = Batches::Personal { recipients: batches.recipients() };
+        let draft = writer.finish(PlanHead { extra: Value::from("draft"), ..head.clone() }, &listed)?;
+        let rows = Plan::open(state, draft)?;
+        let mut writer = PlanWriter::create(state)?;
+        for place in order {
+            writer.push(&rows.recipient(crate::mail::RecipientNo(*place))?)?;
+        }
+        let id = writer.finish(head, batches)?;
+        if id != draft {
+            remove_plan(state, draft)?;
+        }
+        Ok(id)
+    }
+
+    /// Removes earlier plans of the campaign that were never sent.
+    fn forget_drafts(&self, history: &History, keep: PlanId) -> Result<(), EngineError> {
+        let state = self.workspace.state_dir();
+        for id in plans(state)? {
+            if id == keep || history.runs.iter().any(|run| run.plan == id) {
+                continue;
+            }
+            // A plan that cannot be read is not known to be this campaign's.
+            if Plan::open(state, id).is_ok_and(|plan| plan.head().content.campaign == self.campaign.name) {
+                remove_plan(state, id)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The content as a plan keeps it: the templates without the files around them, so that an edit of
+/// something else in `campaign.toml` does not make another plan.
+pub(super) fn frozen_content(content: &Content, edition: u32) -> Content {
+    let bare = |source: &Source| Source::file(source.file.clone(), source.text());
+    let each = |sources: &BTreeMap<String, Source>| {
+        sources.iter().map(|(name, source)| (name.clone(), bare(source))).collect()
+    };
+    Content {
+        edition,
+        subject: bare(&content.subject),
+        text: content.text.as_ref().map(bare),
+        html: content.html.as_ref().map(bare),
+        partials: each(&content.partials),
+        headers: each(&content.headers),
+        name: content.name.as_ref().map(bare),
+        unsubscribe: crate::mail::Unsubscribe {
+            url: content.unsubscribe.url.as_ref().map(bare),
+            mailto: content.unsubscribe.mailto.clone(),
+        },
+        ..content.clone()
+    }
+}
+
+/// Stops a plan whose list is not fit to be sent to.
+fn check_rows(survey: &Survey, request: &PlanRequest) -> Result<(), EngineError> {
+    let Excluded { invalid, .. } = survey.excluded();
+    let too_many = invalid * 100 > survey.rows * INVALID_PERCENT;
+    let stops = invalid > 0 && request.render == Render::Strict;
+    if !stops || (request.invalid == Invalid::Skip && !too_many) {
+        return Ok(());
+    }
+    let invalid_rows =
+        survey.planned.samples.iter().filter(|left| left.reason == crate::mail::Reason::Invalid);
+    let samples = invalid_rows.take(SHOWN).cloned().map(LeftOut::from).collect();
+    Err(EngineError::Rows { invalid, rows: survey.rows, samples, too_many })
+}
+
+/// Renders everybody of a frozen plan.
+fn check_plan(plan: &Plan, composer: &Composer) -> Result<(), EngineError> {
+    let mut rows = plan.scan(0..plan.len());
+    loop {
+        let block = rows.by_ref().take(BLOCK).collect::<Result<Vec<_>, _>>()?;
+        if block.is_empty() {
+            return Ok(());
+        }
+        let faults: Vec<LeftOut> = block
+            .iter()
+            .zip(render(composer, &block))
+            .filter_map(|(recipient, fault)| {
+                let (row, reason) = (recipient.row, crate::mail::Reason::Invalid);
+                fault.map(|fault| LeftOut { row, reason, what: fault.to_string(), email: String::new() })
+            })
+            .collect();
+        if !faults.is_empty() {
+            let invalid = faults.len() as u64;
+            return Err(EngineError::Rows {
+                invalid,
+                rows: u64::from(plan.len()),
+                samples: faults,
+                too_many: true,
+            });
+        }
+    }
+}
+
+/// Whether the same content was sent through a sandbox before.
+fn was_tested(history: &History, state: &Path, content: &Content) -> bool {
+    let rehearsed = history.runs.iter().rev().filter(|run| run.sandbox && run.campaign == content.campaign);
+    let same = |plan: &Plan| {
+        let then = &plan.head().content;
+        let same_bodies = (&then.subject, &then.text, &then.html, &then.partials)
+            == (&content.subject, &content.text, &content.html, &content.partials);
+        same_bodies && then.mode == Mode::clone(&content.mode)
+    };
+    rehearsed.take(10).any(|run| Plan::open(state, run.plan).is_ok_and(|plan| same(&plan)))
+}
+
+fn hash_file(path: &Path) -> io::Result<blake3::Hash> {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update_reader(File::open(path)?)?;
+    Ok(hasher.finalize())
+}

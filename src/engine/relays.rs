@@ -1,0 +1,197 @@
+//! What a relay of the operator's means to the scheduler, to its pool, and to whoever lists it.
+
+use std::fs;
+use std::net::IpAddr;
+use std::path::Path;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use secrecy::SecretString;
+
+use crate::campaign::{Relay, Relays, Workspace};
+use crate::mail::{RelayName, Usage};
+use crate::relay::{Asked, Probe, RelaySettings, probe};
+use crate::schedule::LaneSpec;
+use crate::store::{History, RelayUse};
+
+use super::clock::now;
+use super::error::EngineError;
+use super::view::QuotaView;
+
+/// What one transaction takes on one session, for forecasts: the built-in server,
+const SANDBOX_PACE: Duration = Duration::from_micros(100);
+/// a server on this machine,
+const LOOPBACK_PACE: Duration = Duration::from_millis(1);
+/// and one across the Internet: two round trips of 50 ms, and the provider's own work.
+const DISTANT_PACE: Duration = Duration::from_millis(150);
+/// Batches a session may hold beyond the one under way, so that the next is at hand when one ends: few
+/// over a distance, where each waits for round trips,
+const AHEAD: u32 = 2;
+/// and more nearby, where handing out work takes as long as sending it.
+const AHEAD_NEARBY: u32 = 15;
+
+/// One relay of a workspace, and what is left of it.
+#[derive(Debug, Clone)]
+pub struct RelayState {
+    /// As it is set up.
+    pub relay: Relay,
+    /// Its account's quotas.
+    pub quotas: Vec<QuotaView>,
+}
+
+/// The relays of a workspace and what is left of their quotas, by the journal.
+///
+/// # Errors
+/// If `relays.toml` or the journal cannot be read.
+pub fn relays(workspace: &Workspace) -> Result<Vec<RelayState>, EngineError> {
+    let relays = Relays::load(workspace)?.relays;
+    let usages = History::read(workspace.state_dir())?.usages;
+    let at = now();
+    let state = |relay: Relay| {
+        let usage = usages.get(&relay.account()).cloned().unwrap_or_default();
+        RelayState { quotas: quota_views(&relay, &usage, at), relay }
+    };
+    Ok(relays.into_iter().map(state).collect())
+}
+
+/// The quotas of a relay whose account has been charged `usage`.
+pub(super) fn quota_views(relay: &Relay, usage: &Usage, at: Timestamp) -> Vec<QuotaView> {
+    let views = relay.quotas.iter().map(|quota| QuotaView {
+        limit: quota.limit,
+        used: quota.used(usage, at),
+        unit: quota.unit.to_string(),
+        per: quota.per.to_string(),
+    });
+    views.collect()
+}
+
+/// Opens a session with a relay as a run would, and looks at it.
+///
+/// # Errors
+/// No such relay, no password for it, or what kept the session from being opened.
+pub async fn look_at(
+    workspace: &Workspace,
+    name: &RelayName,
+    questions: Vec<Asked>,
+) -> Result<Seen, EngineError> {
+    let relays = Relays::load(workspace)?;
+    let relay = relays.relay(name.as_str()).ok_or_else(|| EngineError::Relay {
+        relay: name.clone(),
+        what: "there is no relay of that name in campaigns/relays.toml".to_owned(),
+        hint: relays.nearest(name.as_str()).map(|near| format!("did you mean `{near}`?")),
+    })?;
+    let settings = settings(relay, password(relay, workspace.root())?)?;
+    match probe(&settings, questions).await {
+        Ok(found) => Ok(Seen::from(found)),
+        Err(error) => Err(EngineError::Unreachable {
+            relay: name.clone(),
+            class: error.trouble.verdict.class,
+            what: error.trouble.words.clone(),
+            transcript: error.transcript.in_words(),
+        }),
+    }
+}
+
+/// What a look at a relay showed, in words.
+#[derive(Debug, Clone)]
+pub struct Seen {
+    /// The version and cipher of TLS; none in the clear.
+    pub tls: Option<String>,
+    /// The certificate, line by line.
+    pub certificate: Vec<String>,
+    /// How we logged in; none if nobody did.
+    pub login: Option<String>,
+    /// What the server announced, a keyword and its parameters each.
+    pub extensions: Vec<String>,
+    /// What was asked beside, and the answers.
+    pub answers: Vec<(String, String)>,
+    /// The dialogue, line by line, without secrets.
+    pub transcript: Vec<String>,
+}
+
+impl From<Probe> for Seen {
+    fn from(probe: Probe) -> Self {
+        let certificate = probe.certificate.map(|found| {
+            vec![
+                format!("subject {}", found.subject),
+                format!("issuer {}", found.issuer),
+                format!("valid until {}", found.expires),
+            ]
+        });
+        Self {
+            tls: probe.encryption.map(|found| format!("{} {}", found.version, found.cipher)),
+            certificate: certificate.unwrap_or_default(),
+            login: probe.mechanism.map(|mechanism| mechanism.name().to_owned()),
+            extensions: probe.extensions.lines().to_vec(),
+            answers: probe
+                .answers
+                .into_iter()
+                .map(|(asked, reply)| (asked.to_string(), reply.to_string()))
+                .collect(),
+            transcript: probe.transcript.in_words(),
+        }
+    }
+}
+
+/// A relay as the scheduler takes it.
+pub(super) fn lane_spec(relay: &Relay) -> LaneSpec {
+    let (pace, ahead) = match distance(relay) {
+        Distance::Inside => (SANDBOX_PACE, AHEAD_NEARBY),
+        Distance::Loopback => (LOOPBACK_PACE, AHEAD_NEARBY),
+        Distance::Far => (DISTANT_PACE, AHEAD),
+    };
+    LaneSpec {
+        relay: relay.name.clone(),
+        account: relay.account(),
+        quotas: relay.quotas.clone(),
+        reserve: relay.reserve,
+        rate: relay.rate,
+        sessions: relay.sessions,
+        ahead,
+        weight: relay.weight,
+        recipients_per_message: relay.recipients_per_message,
+        pace,
+    }
+}
+
+/// A relay as the journal names it.
+pub(super) fn relay_use(relay: &Relay) -> RelayUse {
+    RelayUse { name: relay.name.clone(), account: relay.account(), sandbox: relay.is_sandbox() }
+}
+
+/// A relay as its pool takes it.
+pub(super) fn settings(relay: &Relay, password: Option<SecretString>) -> Result<RelaySettings, EngineError> {
+    let tls_ca = match &relay.tls_ca {
+        None => None,
+        Some(path) => Some(fs::read(path).map_err(|source| EngineError::Io { path: path.clone(), source })?),
+    };
+    Ok(RelaySettings::of(relay, password, tls_ca))
+}
+
+/// The password of a relay, if somebody logs in.
+pub(super) fn password(relay: &Relay, root: &Path) -> Result<Option<SecretString>, EngineError> {
+    let missing = |what: String| EngineError::Password { relay: relay.name.clone(), what };
+    match (&relay.user, &relay.password) {
+        (None, _) => Ok(None),
+        (Some(_), Some(source)) => source.reveal(root).map(Some).map_err(|error| missing(error.to_string())),
+        (Some(user), None) => Err(missing(format!("{user} logs in, and no password is set"))),
+    }
+}
+
+enum Distance {
+    Inside,
+    Loopback,
+    Far,
+}
+
+fn distance(relay: &Relay) -> Distance {
+    if relay.is_sandbox() {
+        return Distance::Inside;
+    }
+    let address: Result<IpAddr, _> = relay.host.trim_matches(['[', ']']).parse();
+    match address {
+        Ok(address) if address.is_loopback() => Distance::Loopback,
+        Err(_) if relay.host == "localhost" => Distance::Loopback,
+        Ok(_) | Err(_) => Distance::Far,
+    }
+}

@@ -1,0 +1,339 @@
+//! A run: the loop that joins scheduler, relays, journal and whoever watches.
+//!
+//! Everything that happens comes in as a [`Turn`] and is handled without waiting; then the scheduler is
+//! asked for whatever may go now. Nothing here decides who is next or what a refusal means, and nothing
+//! but the sessions waits for a server. The order of things that must not be broken: a batch is handed out
+//! once, answered once, and its outcome is in the journal's hands before the scheduler plans with it.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use tokio::sync::mpsc::{Receiver, UnboundedReceiver, UnboundedSender};
+use tokio::time::{Instant, Interval, MissedTickBehavior, interval, sleep_until};
+
+use crate::mail::{BoundKind, RecipientNo, RelayName, RelayNo, RunNo};
+use crate::relay::Report;
+use crate::schedule::{Scheduler, Step, StopReason, Wait};
+use crate::store::{EndReason, Plan, Store};
+
+use super::attempt::Suppressed;
+use super::clock::Clock;
+use super::control::{Asked, Control};
+use super::error::EngineError;
+use super::event::{Ending, Event};
+use super::gate::JournalGate;
+use super::lanes::Lanes;
+use super::orders::{self, Orders};
+use super::picture::{Moment, Picture, work_left};
+use super::shutdown::{Shutdown, Wish};
+use super::view::{Cause, Stage, Status};
+
+/// How many reports are handled before the scheduler is asked again.
+const REPORTS_A_TURN: usize = 512;
+/// How often whoever watches is told the whole picture: as often as an eye can follow.
+const BEAT: Duration = Duration::from_millis(100);
+/// The longest sleep without a look at the clock, which may have jumped meanwhile.
+const LONGEST_SLEEP: SignedDuration = SignedDuration::from_secs(30);
+/// A pause that is over sooner is no reason to leave when told not to wait: rates and reconnections.
+const SHORT_WAIT: SignedDuration = SignedDuration::from_secs(60);
+
+/// One campaign being sent.
+pub struct Run {
+    pub(super) store: Arc<Store>,
+    pub(super) number: RunNo,
+    pub(super) plan: Arc<Plan>,
+    pub(super) scheduler: Scheduler,
+    pub(super) lanes: Lanes,
+    pub(super) gate: Arc<JournalGate>,
+    /// Who must not be written to, as the sessions see it.
+    pub(super) suppressed: Suppressed,
+    /// Mailboxes that a server named as dead, and in which words.
+    pub(super) dead: Vec<(RecipientNo, String)>,
+    pub(super) picture: Picture,
+    pub(super) orders: Orders,
+    pub(super) clock: Clock,
+    pub(super) notes: Vec<String>,
+    /// Where the sandbox keeps the messages, if the campaign goes through one.
+    pub(super) kept: Option<PathBuf>,
+    /// Why no new work is taken any more.
+    pub(super) stopping: Option<Cause>,
+    /// What everybody waits for now, as last told.
+    pub(super) waiting: Option<Wait>,
+}
+
+/// What woke the loop.
+enum Turn {
+    Reports,
+    Asked(Asked),
+    Wish(Wish),
+    Beat,
+    Due,
+}
+
+/// What the loop does next.
+enum Flow {
+    /// Go on, and look again at the latest then.
+    Until(Timestamp),
+    /// End: with work left for this cause, or with none left.
+    End(Option<Cause>),
+}
+
+/// All that can wake the loop.
+struct Ears {
+    shutdown: Shutdown,
+    requests: Receiver<Asked>,
+    reports: UnboundedReceiver<Report>,
+    beat: Interval,
+}
+
+impl Ears {
+    /// Waits for the next thing that happens, `pause` at the longest. Reports go to `inbox`.
+    async fn hear(&mut self, inbox: &mut Vec<Report>, pause: Duration) -> Turn {
+        let due = Instant::now() + pause;
+        tokio::select! {
+            biased;
+            wish = self.shutdown.wish() => Turn::Wish(wish),
+            Some(asked) = self.requests.recv() => Turn::Asked(asked),
+            _ = self.beat.tick() => Turn::Beat,
+            _ = self.reports.recv_many(inbox, REPORTS_A_TURN) => Turn::Reports,
+            () = sleep_until(due) => Turn::Due,
+        }
+    }
+}
+
+impl Run {
+    /// How the campaign stands.
+    pub fn status(&self) -> Status {
+        let stage = match (&self.stopping, &self.waiting) {
+            (Some(_), _) | (None, None) => Stage::Sending,
+            (None, Some(_)) => Stage::Waiting,
+        };
+        let reason = self.waiting.as_ref().and_then(cause_of_wait);
+        let next = self.waiting.as_ref().and_then(|wait| wait.until);
+        self.status_as(stage, reason, next)
+    }
+
+    fn status_as(&self, stage: Stage, reason: Option<Cause>, next: Option<Timestamp>) -> Status {
+        let tally = self.store.tally(self.number).unwrap_or_default();
+        let at = Moment { stage, reason, next, now: self.time() };
+        self.picture.status(&tally, &self.scheduler, at)
+    }
+
+    /// How many recipients may or may not have received the message.
+    pub fn uncertain(&self) -> u64 {
+        self.status().recipients.uncertain
+    }
+
+    /// What the operator should know before it begins: what was repaired, which files were edited.
+    pub fn notes(&self) -> Vec<String> {
+        self.notes.clone()
+    }
+
+    /// The time to go by: that of the wall clock, as far as it is believed.
+    fn time(&self) -> Timestamp {
+        self.store.believe(&self.clock.moment())
+    }
+
+    /// Sends until nothing is left, nothing is due, or somebody says stop.
+    ///
+    /// # Errors
+    /// If the state cannot be written any more: what was not recorded is named uncertain by the next start.
+    pub async fn drive(mut self, events: UnboundedSender<Event>) -> Result<Ending, EngineError> {
+        let path = self.store.root().join("control");
+        let io = |source| EngineError::Io { path: path.clone(), source };
+        let shutdown = Shutdown::listen().map_err(io)?;
+        let (control, requests) = Control::listen(self.store.root()).map_err(io)?;
+        let mut beat = interval(BEAT);
+        beat.set_missed_tick_behavior(MissedTickBehavior::Skip);
+        let reports = self.lanes.open(&self.gate)?;
+        let mut ears = Ears { shutdown, requests, reports, beat };
+        let mut inbox = Vec::with_capacity(REPORTS_A_TURN);
+        let cause = loop {
+            match self.dispatch(&events) {
+                Flow::End(cause) => break cause,
+                Flow::Until(until) => {
+                    let pause = until.duration_since(self.time()).clamp(SignedDuration::ZERO, LONGEST_SLEEP);
+                    let turn = ears.hear(&mut inbox, pause.unsigned_abs()).await;
+                    self.handle(turn, &mut inbox, &events)?;
+                }
+            }
+        };
+        drop(control);
+        self.finish(cause, ears.shutdown.signal(), &events).await
+    }
+
+    fn handle(
+        &mut self,
+        turn: Turn,
+        inbox: &mut Vec<Report>,
+        events: &UnboundedSender<Event>,
+    ) -> Result<(), EngineError> {
+        match turn {
+            Turn::Reports => {
+                let at = self.time();
+                for report in inbox.drain(..) {
+                    self.report(report, at, events)?;
+                }
+            }
+            Turn::Asked((request, answer)) => {
+                // Whoever asked may have gone; what was asked for is done all the same.
+                let _ = answer.send(self.answer(request));
+            }
+            Turn::Wish(Wish::Drain) => {
+                tell(events, Event::Stopping);
+                self.stop(Cause::Signal);
+            }
+            Turn::Wish(Wish::Abort) => {
+                self.stop(Cause::Signal);
+                self.lanes.abort();
+            }
+            Turn::Beat => tell(events, Event::Status(Box::new(self.status()))),
+            Turn::Due => {}
+        }
+        Ok(())
+    }
+
+    /// Takes no new work from now on; what was handed out and not begun comes back.
+    pub(super) fn stop(&mut self, cause: Cause) {
+        self.stopping.get_or_insert(cause);
+        self.scheduler.drain();
+        self.lanes.call_back();
+    }
+
+    /// Hands out whatever may go now.
+    fn dispatch(&mut self, events: &UnboundedSender<Event>) -> Flow {
+        if self.store.is_poisoned() {
+            self.stop(Cause::Crash);
+        }
+        let at = self.time();
+        loop {
+            match self.scheduler.next(at) {
+                Step::Lease { relay, batch } => {
+                    self.waiting = None;
+                    self.lanes.hand(relay, batch);
+                }
+                Step::Wait(wait) => return self.wait(wait, at, events),
+                Step::Done => return Flow::End(self.left_over()),
+                Step::Stopped(_) if self.scheduler.out() > 0 => return Flow::Until(at + LONGEST_SLEEP),
+                Step::Stopped(reason) => {
+                    let cause = self.stopping.unwrap_or_else(|| cause_of_stop(&reason));
+                    if self.stopping.is_none() {
+                        tell(events, Event::Note(format!("stopped: {reason}")));
+                    }
+                    return Flow::End(
+                        work_left(&self.store.tally(self.number).unwrap_or_default()).then_some(cause),
+                    );
+                }
+            }
+        }
+    }
+
+    /// Nothing may go now: stays, or leaves if told to.
+    fn wait(&mut self, wait: Wait, at: Timestamp, events: &UnboundedSender<Event>) -> Flow {
+        let until = wait.until.unwrap_or(at + LONGEST_SLEEP);
+        if self.scheduler.out() > 0 {
+            return Flow::Until(until);
+        }
+        let is_long = wait.until.is_none_or(|until| until.duration_since(at) > SHORT_WAIT);
+        if self.orders.wait == orders::Wait::Never && (is_long || !is_momentary(&wait)) {
+            return Flow::End(Some(cause_of_wait(&wait).unwrap_or(Cause::Window)));
+        }
+        if self.waiting.as_ref().is_none_or(|told| told.bounds != wait.bounds) && !is_momentary(&wait) {
+            let bounds = wait.bounds.iter().map(|(relay, kind, until)| (self.name(*relay), *kind, *until));
+            tell(events, Event::Waiting { until: wait.until, bounds: bounds.collect() });
+        }
+        self.waiting = (!is_momentary(&wait)).then_some(wait);
+        Flow::Until(until)
+    }
+
+    pub(super) fn name(&self, relay: RelayNo) -> RelayName {
+        self.lanes.name(relay)
+    }
+
+    /// Why work is left although the scheduler has none: it was given no more than `--limit`.
+    fn left_over(&self) -> Option<Cause> {
+        work_left(&self.store.tally(self.number).unwrap_or_default())
+            .then_some(self.stopping.unwrap_or(Cause::Limit))
+    }
+
+    /// Closes every session, records the end, and says how everything stands.
+    async fn finish(
+        mut self,
+        cause: Option<Cause>,
+        signal: Option<i32>,
+        events: &UnboundedSender<Event>,
+    ) -> Result<Ending, EngineError> {
+        let next = self.waiting.as_ref().and_then(|wait| wait.until);
+        self.lanes.close().await;
+        if let Some(failure) = self.store.failure() {
+            return Err(failure.into());
+        }
+        self.suppress_the_dead()?;
+        self.store.end(self.number, end_reason(cause, self.waiting.as_ref()), self.time())?;
+        self.store.sync()?;
+        let stage = if cause.is_some() { Stage::Interrupted } else { Stage::Finished };
+        let status = self.status_as(stage, cause, next);
+        tell(events, Event::Status(Box::new(status.clone())));
+        Ok(Ending {
+            recipients: status.recipients,
+            cause,
+            signal: signal.filter(|_| cause == Some(Cause::Signal)),
+            next,
+            refused_login: self.lanes.login_refused(),
+            kept: self.kept,
+            status,
+        })
+    }
+}
+
+/// Tells whoever watches; nobody may be watching.
+pub(super) fn tell(events: &UnboundedSender<Event>, event: Event) {
+    let _ = events.send(event);
+}
+
+/// Whether everything that binds is over in a moment and is no reason to tell or to leave.
+fn is_momentary(wait: &Wait) -> bool {
+    wait.bounds.iter().all(|(_, kind, _)| match kind {
+        BoundKind::Rate | BoundKind::Sessions | BoundKind::Pause => true,
+        BoundKind::Quota | BoundKind::Window | BoundKind::Retry | BoundKind::Stopped => false,
+    })
+}
+
+fn cause_of_wait(wait: &Wait) -> Option<Cause> {
+    let binds = |wanted| wait.bounds.iter().any(|(_, kind, _)| *kind == wanted);
+    if binds(BoundKind::Quota) {
+        Some(Cause::Quota)
+    } else if binds(BoundKind::Window) || binds(BoundKind::Retry) {
+        Some(Cause::Window)
+    } else {
+        None
+    }
+}
+
+fn cause_of_stop(reason: &StopReason) -> Cause {
+    match reason {
+        StopReason::StopIf { .. } | StopReason::Content { .. } => Cause::StopIf,
+        StopReason::NoRelay => Cause::NoRelay,
+        StopReason::Never(BoundKind::Quota) => Cause::Quota,
+        StopReason::Never(_) => Cause::Window,
+        StopReason::Drained | StopReason::Cancelled => Cause::Signal,
+    }
+}
+
+fn end_reason(cause: Option<Cause>, waiting: Option<&Wait>) -> EndReason {
+    let for_retry =
+        waiting.is_some_and(|wait| wait.bounds.iter().any(|(_, kind, _)| *kind == BoundKind::Retry));
+    match cause {
+        None => EndReason::Finished,
+        Some(Cause::Quota) => EndReason::Quota,
+        Some(Cause::Window) if for_retry => EndReason::Retry,
+        Some(Cause::Window) => EndReason::Window,
+        Some(Cause::Limit) => EndReason::Limit,
+        Some(Cause::StopIf) => EndReason::StopIf,
+        Some(Cause::Signal) => EndReason::Signal,
+        Some(Cause::NoRelay) => EndReason::NoRelay,
+        Some(Cause::Crash) => EndReason::State,
+    }
+}

@@ -1,0 +1,198 @@
+//! Goes through a list once: who is written to, who is not, and why.
+//!
+//! `check` stops here, `plan` and `send` freeze what comes out. Rendering a row is most of the work, so
+//! rows are taken in blocks and every core renders its share of a block.
+
+use std::collections::HashSet;
+use std::num::NonZeroUsize;
+use std::thread;
+
+use crate::campaign::{Campaign, Entry, List, Workspace};
+use crate::compose::{Composer, RowFault};
+use crate::mail::{AddressKey, Excluded, Mode, Reason, Recipient};
+use crate::plan::{self, Planner, Rules, Standing};
+
+use super::error::EngineError;
+
+/// Rows of a block: enough that handing them out costs nothing beside rendering them, and a few MiB.
+const BLOCK: usize = 4096;
+
+/// Whether every row is rendered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Render {
+    /// Every part of every row, strictly.
+    Strict,
+    /// No row.
+    No,
+}
+
+/// One row that is not written to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LeftOut {
+    /// The row in the list's file.
+    pub row: u32,
+    /// Why.
+    pub reason: Reason,
+    /// In words; empty where the reason says it all.
+    pub what: String,
+    /// The address, where there is one.
+    pub email: String,
+}
+
+impl From<plan::LeftOut> for LeftOut {
+    fn from(left_out: plan::LeftOut) -> Self {
+        let plan::LeftOut { row, reason, what } = left_out;
+        match reason {
+            Reason::Invalid => Self { row, reason, what, email: String::new() },
+            Reason::Duplicate | Reason::Filtered | Reason::Suppressed | Reason::Already => {
+                Self { row, reason, what: String::new(), email: what }
+            }
+        }
+    }
+}
+
+/// Who must or need not be written to.
+#[derive(Debug, Default)]
+pub struct Known {
+    /// On the suppression list.
+    pub suppressed: HashSet<AddressKey>,
+    /// Written to by this edition of the campaign.
+    pub already: HashSet<AddressKey>,
+}
+
+impl Known {
+    fn standing(&self, key: AddressKey) -> Standing {
+        if self.suppressed.contains(&key) {
+            Standing::Suppressed
+        } else if self.already.contains(&key) {
+            Standing::Already
+        } else {
+            Standing::Free
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.suppressed.is_empty() && self.already.is_empty()
+    }
+}
+
+/// What going through the list found.
+#[derive(Debug)]
+pub struct Survey {
+    /// Rows of the list, the header not counted.
+    pub rows: u64,
+    /// Batches, exclusions, and the first rows left out.
+    pub planned: plan::Planned,
+    /// A hash over the octets of the list's file.
+    pub list: blake3::Hash,
+}
+
+impl Survey {
+    /// Rows left out.
+    pub fn excluded(&self) -> Excluded {
+        self.planned.excluded
+    }
+}
+
+/// How a list is gone through.
+pub struct Surveyor<'a> {
+    /// Where its campaign lies.
+    pub workspace: &'a Workspace,
+    /// Whose list it is.
+    pub campaign: &'a Campaign,
+    /// Renders the rows; also tells the variants of grouped mode apart.
+    pub composer: &'a Composer,
+    /// Whether rows are rendered.
+    pub render: Render,
+    /// Who must or need not be written to.
+    pub known: &'a Known,
+    /// The most recipients a batch may have.
+    pub recipients_per_message: u32,
+}
+
+impl Surveyor<'_> {
+    /// Goes through the list; `take` is given everybody who is written to, in the order of the list, and
+    /// `watch` the number of rows so far.
+    ///
+    /// # Errors
+    /// What is wrong with the list as such, or with what `take` does.
+    pub fn survey(
+        &self,
+        take: &mut dyn FnMut(&Recipient) -> Result<(), EngineError>,
+        watch: &dyn Fn(u64),
+    ) -> Result<Survey, EngineError> {
+        let mut list = List::open(self.workspace, self.campaign)?;
+        let mode = self.campaign.content.mode;
+        let mut planner = Planner::new(Rules { mode, recipients_per_message: self.recipients_per_message });
+        let mut block = Vec::with_capacity(BLOCK);
+        let mut rows = 0_u64;
+        while let Some(entry) = list.next()? {
+            rows += 1;
+            match entry {
+                Entry::Good(recipient) => match self.render {
+                    Render::Strict => block.push(recipient.clone()),
+                    Render::No => self.offer(&mut planner, recipient, take)?,
+                },
+                Entry::Invalid { row, what, .. } => planner.exclude(row, Reason::Invalid, &what),
+                Entry::Filtered { row } => planner.exclude(row, Reason::Filtered, ""),
+            }
+            if block.len() == BLOCK {
+                self.settle(&mut planner, &mut block, take)?;
+            }
+            if rows.is_multiple_of(BLOCK as u64) {
+                watch(rows);
+            }
+        }
+        self.settle(&mut planner, &mut block, take)?;
+        watch(rows);
+        let hash = list.hash().expect("the list was read to its end");
+        Ok(Survey { rows, planned: planner.finish(), list: hash })
+    }
+
+    /// Renders a block and offers whoever can be written to.
+    fn settle(
+        &self,
+        planner: &mut Planner,
+        block: &mut Vec<Recipient>,
+        take: &mut dyn FnMut(&Recipient) -> Result<(), EngineError>,
+    ) -> Result<(), EngineError> {
+        for (recipient, fault) in block.iter().zip(render(self.composer, block)) {
+            match fault {
+                None => self.offer(planner, recipient, take)?,
+                Some(fault) => planner.exclude(recipient.row, Reason::Invalid, &fault.to_string()),
+            }
+        }
+        block.clear();
+        Ok(())
+    }
+
+    fn offer(
+        &self,
+        planner: &mut Planner,
+        recipient: &Recipient,
+        take: &mut dyn FnMut(&Recipient) -> Result<(), EngineError>,
+    ) -> Result<(), EngineError> {
+        let standing =
+            if self.known.is_empty() { Standing::Free } else { self.known.standing(recipient.address.key()) };
+        let variant = match self.campaign.content.mode {
+            Mode::Personal => None,
+            Mode::Grouped => Some(self.composer.variant(recipient)),
+        };
+        match planner.offer(recipient, standing, variant) {
+            Ok(()) => take(recipient),
+            // Counted by the planner.
+            Err(_) => Ok(()),
+        }
+    }
+}
+
+/// What is wrong with each of `rows`, rendered on every core.
+pub fn render(composer: &Composer, rows: &[Recipient]) -> Vec<Option<RowFault>> {
+    let cores = thread::available_parallelism().map_or(1, NonZeroUsize::get);
+    let share = rows.len().div_ceil(cores).max(1);
+    thread::scope(|scope| {
+        let check = |part: &[Recipient]| part.iter().map(|row| composer.check(row).err()).collect::<Vec<_>>();
+        let workers: Vec<_> = rows.chunks(share).map(|part| scope.spawn(move || check(part))).collect();
+        workers.into_iter().flat_map(|worker| worker.join().expect("rendering does not panic")).collect()
+    })
+}
