@@ -40,6 +40,10 @@ impl<'a> Walk<'a> {
             let part = call.params[number].as_name().unwrap_or_default();
             let what = if sorts[number] == Some(Sort::Row) { "the whole row" } else { "a list" };
             self.report(Fault::error(format!("`{name}` cannot take {what}")), part);
+        } else if matches!(name, "each" | "lookup") && sorts[0] == Some(Sort::Text) {
+            let part = call.params[0].as_name().unwrap_or_default();
+            let fault = Fault::error(format!("`{part}` is not a list"));
+            self.report(fault.hint(format!("[list] split = {{ {part} = \";\" }} makes a column one")), part);
         }
         sorts.first().copied().flatten()
     }

@@ -35,8 +35,11 @@ pub struct Composer {
     plan: PlanId,
     engine: Engine,
     parts: Parts,
-    /// The values that the templates other than the link ask handlebars for, and the link.
+    /// All values that the templates ask for.
+    used: BTreeSet<usize>,
+    /// Those that the templates other than the link's ask handlebars for.
     needs: BTreeSet<usize>,
+    /// Those that the link's template asks handlebars for.
     link_needs: BTreeSet<usize>,
     /// From and Reply-To, as they stand in every message.
     skeleton: Vec<u8>,
@@ -111,6 +114,7 @@ impl Composer {
         Ok(Self {
             engine: Engine::new(&content, names),
             needs: parts.body().flat_map(Template::needs).collect(),
+            used: parts.all().flat_map(|template| template.used.iter().copied()).collect(),
             link_needs: parts.link.iter().flat_map(Template::needs).collect(),
             parts,
             skeleton: skeleton(&content)?,
@@ -165,12 +169,10 @@ impl Composer {
     /// What tells the messages of a grouped campaign apart: a hash of all values that the templates ask
     /// for, after defaults. Recipients with equal variants get the same octets.
     pub fn variant(&self, recipient: &Recipient) -> u128 {
-        let used: BTreeSet<usize> =
-            self.parts.all().flat_map(|template| template.used.iter().copied()).collect();
         let row = Row { recipient, token: "", unsubscribe_url: "" };
         let mut hasher = blake3::Hasher::new();
-        for number in used {
-            let text = self.engine.names().value(number).1.text(&row);
+        for number in &self.used {
+            let text = self.engine.names().value(*number).1.text(&row);
             hasher.update(&(text.len() as u64).to_be_bytes());
             hasher.update(text.as_bytes());
         }

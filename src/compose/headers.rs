@@ -7,20 +7,15 @@
 
 use std::borrow::Cow;
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
 use jiff::fmt::rfc2822::DateTimePrinter;
 use jiff::tz::TimeZone;
 
 use super::error::Unsound;
+use super::words::{encode, is_plain, phrase};
 
 /// RFC 5322, 2.1.1: octets a line should keep to.
-const LINE: usize = 78;
-/// RFC 2047, 2: octets of an encoded-word.
-const ENCODED_WORD: usize = 75;
-/// What an encoded-word in UTF-8 spends on `=?utf-8?q?` and `?=`.
-const ENCODED_WORD_FRAME: usize = 12;
+pub(super) const LINE: usize = 78;
 /// Octets without a space that fit on one line of at most 998 (RFC 5322, 2.1.1) beside any name.
 const UNBROKEN: usize = 900;
 /// Octets of one value, before it is encoded. Nothing anybody reads in a header is longer.
@@ -147,11 +142,6 @@ fn bounded(value: &str) -> Result<(), Unsound> {
     if value.len() > VALUE { Err(Unsound::TooLarge { limit: VALUE }) } else { Ok(()) }
 }
 
-/// Whether a cleaned value can stand in a header as it is.
-fn is_plain(value: &str) -> bool {
-    value.is_ascii() && !value.contains("=?")
-}
-
 /// Writes plain text, folded at its spaces.
 fn fold(out: &mut Vec<u8>, mut used: usize, value: &str) -> Result<(), Unsound> {
     if used + value.len() <= LINE {
@@ -176,102 +166,10 @@ fn fold(out: &mut Vec<u8>, mut used: usize, value: &str) -> Result<(), Unsound> 
     Ok(())
 }
 
-/// RFC 5322, 3.2.3.
-fn is_atext(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"!#$%&'*+-/=?^_`{|}~".contains(&byte)
-}
-
-/// Writes a display name as atoms, as a quoted string, or as encoded-words, whichever is the first that
-/// can hold it. Gives the octets used on the line.
-fn phrase(out: &mut Vec<u8>, used: usize, display: &str) -> usize {
-    if !is_plain(display) {
-        return encode(out, used, display);
-    }
-    if display.bytes().all(|byte| byte == b' ' || is_atext(byte)) {
-        if used + display.len() < LINE {
-            out.extend_from_slice(display.as_bytes());
-            return used + display.len();
-        }
-        return encode(out, used, display);
-    }
-    let escapes = display.bytes().filter(|byte| matches!(byte, b'"' | b'\\')).count();
-    let quoted = display.len() + escapes + 2;
-    if used + quoted >= LINE {
-        return encode(out, used, display);
-    }
-    out.push(b'"');
-    for byte in display.bytes() {
-        if matches!(byte, b'"' | b'\\') {
-            out.push(b'\\');
-        }
-        out.push(byte);
-    }
-    out.push(b'"');
-    used + quoted
-}
-
-/// What RFC 2047, 5 (3) lets stand for itself in the Q encoding wherever an encoded-word may stand.
-fn is_q_safe(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"!*+-/".contains(&byte)
-}
-
-fn q_cost(octets: &[u8]) -> usize {
-    octets.iter().map(|byte| if *byte == b' ' || is_q_safe(*byte) { 1 } else { 3 }).sum()
-}
-
-/// Writes `value` as encoded-words in UTF-8 (RFC 2047), none of which splits a character, one a line,
-/// in whichever of the two encodings is shorter. Gives the octets used on the last line.
-fn encode(out: &mut Vec<u8>, mut used: usize, value: &str) -> usize {
-    let base64 = value.len().div_ceil(3) * 4 < q_cost(value.as_bytes());
-    let mut rest = value;
-    loop {
-        let room = ENCODED_WORD.min(LINE - used) - ENCODED_WORD_FRAME;
-        let (word, more) = rest.split_at(fitting(rest, room, base64));
-        let before = out.len();
-        if base64 {
-            out.extend_from_slice(b"=?utf-8?b?");
-            out.extend_from_slice(STANDARD.encode(word).as_bytes());
-        } else {
-            out.extend_from_slice(b"=?utf-8?q?");
-            word.bytes().for_each(|byte| q_encode(out, byte));
-        }
-        out.extend_from_slice(b"?=");
-        used += out.len() - before;
-        if more.is_empty() {
-            return used;
-        }
-        out.extend_from_slice(b"\r\n ");
-        used = 1;
-        rest = more;
-    }
-}
-
-/// How many octets of `text`, in whole characters and at least one of them, fill at most `room`.
-fn fitting(text: &str, room: usize, base64: bool) -> usize {
-    let mut filled = 0;
-    for (start, character) in text.char_indices() {
-        let end = start + character.len_utf8();
-        filled = if base64 { end.div_ceil(3) * 4 } else { filled + q_cost(&text.as_bytes()[start..end]) };
-        if filled > room && start > 0 {
-            return start;
-        }
-    }
-    text.len()
-}
-
-fn q_encode(out: &mut Vec<u8>, byte: u8) {
-    const DIGITS: &[u8; 16] = b"0123456789ABCDEF";
-    if byte == b' ' {
-        out.push(b'_');
-    } else if is_q_safe(byte) {
-        out.push(byte);
-    } else {
-        out.extend_from_slice(&[b'=', DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]]);
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use base64::Engine;
+    use base64::engine::general_purpose::STANDARD;
     use proptest::prelude::*;
 
     use super::*;
@@ -345,7 +243,8 @@ mod tests {
             ("Lovelace, Ada", "To: \"Lovelace, Ada\" <a@example.com>\r\n"),
             ("Dr. \"Ada\" \\", "To: \"Dr. \\\"Ada\\\" \\\\\" <a@example.com>\r\n"),
             ("Łódź", "To: =?utf-8?b?xYHDs2TFug==?= <a@example.com>\r\n"),
-            ("José Lopez-Garcia", "To: =?utf-8?q?Jos=C3=A9_Lopez-Garcia?= <a@example.com>\r\n"),
+            ("José Lopez-Garcia", "To: =?utf-8?b?Sm9zw6k=?= Lopez-Garcia <a@example.com>\r\n"),
+            ("Dr. Zoë Ünal Kay", "To: =?utf-8?b?RHIuIFpvw6sgw5xuYWw=?= Kay <a@example.com>\r\n"),
             ("=?utf-8?q?=0ABcc?=", "To: =?utf-8?b?PT91dGYtOD9xPz0wQUJjYz89?= <a@example.com>\r\n"),
             ("山田 太郎", "To: =?utf-8?b?5bGx55SwIOWkqumDjg==?= <a@example.com>\r\n"),
             ("אבג", "To: =?utf-8?b?15DXkdeS?= <a@example.com>\r\n"),
@@ -353,6 +252,18 @@ mod tests {
         for (display, written) in table {
             assert_eq!(to(display), written, "{display:?}");
         }
+    }
+
+    #[test]
+    fn long_names_fold_between_words() {
+        let long = "Maria Magdalena ".repeat(20);
+        let field = to(&long);
+        assert!(field.split("\r\n").all(|line| line.len() <= LINE) && !field.contains("=?"));
+        assert_eq!(decode(&field), format!("To: {long}<a@example.com>"));
+        let long = "Zoë Maria (M.) ".repeat(20);
+        let field = to(&long);
+        assert!(field.split("\r\n").all(|line| line.len() <= LINE));
+        assert_eq!(decode(&field), format!("To: {long}<a@example.com>"));
     }
 
     #[test]

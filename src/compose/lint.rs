@@ -116,6 +116,9 @@ impl<'a> Survey<'a> {
         for (name, source) in &content.headers {
             if let Some(what) = headers::name_fault(name) {
                 self.faults.push(Fault::error(format!("`{name}` {what}")).at(parse::place(source, 0..0)));
+            } else if content.headers.keys().any(|other| other < name && other.eq_ignore_ascii_case(name)) {
+                let what = format!("the header `{name}` is there twice, in other letters");
+                self.faults.push(Fault::error(what).at(parse::place(source, 0..0)));
             }
         }
         if let Some(id) = &content.list_id

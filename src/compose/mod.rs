@@ -9,7 +9,7 @@
 //! - [`lint`]: what is wrong with the templates, before anything is rendered; beneath it `parse`, `scan`
 //!   (the tags), `walk` and `calls` (the tree), `scope` and `path` (what a name means where), `markup` (HTML);
 //! - `template`: renders one template; beneath it `names` (what a name stands for) and `functions`;
-//! - `headers`: cleans, encodes, folds; `unsubscribe`: the ways out of the list;
+//! - `headers` and `words`: clean, encode, fold; `unsubscribe`: the ways out of the list;
 //! - `mime`: bodies and their transfer encodings;
 //! - [`token`]: what names a recipient outside and cannot be forged;
 //! - [`error`](RowFault): what is wrong with one row.
@@ -34,6 +34,7 @@ mod tests;
 pub mod token;
 mod unsubscribe;
 mod walk;
+mod words;
 
 pub use composer::Composer;
 pub use error::RowFault;

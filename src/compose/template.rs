@@ -168,6 +168,9 @@ impl Template {
             RenderErrorReason::MissingVariable(Some(name)) => {
                 Unsound::Render(format!("`{name}` is unknown here"))
             }
+            RenderErrorReason::MissingVariable(None) => {
+                Unsound::Render("a list has no item of that number".to_owned())
+            }
             reason => {
                 let words = reason.to_string();
                 Unsound::Render(words.lines().next().unwrap_or_default().chars().take(WORDS).collect())

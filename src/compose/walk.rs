@@ -229,17 +229,7 @@ impl<'a> Walk<'a> {
         let name = call.name.as_name().unwrap_or_default();
         let first = self.call(call, Shape::Block);
         let scope = match name {
-            "each" => {
-                if matches!(first, Some(Sort::Text)) {
-                    let part = call.params[0].as_name().unwrap_or_default();
-                    let fault = Fault::error(format!("`{part}` is not a list"));
-                    self.report(
-                        fault.hint(format!("[list] split = {{ {part} = \";\" }} makes a column one")),
-                        part,
-                    );
-                }
-                Some(Scope { this: Sort::Text, given: Vec::new(), counts: true })
-            }
+            "each" => Some(Scope { this: Sort::Text, given: Vec::new(), counts: true }),
             "with" => {
                 let this = first.unwrap_or(Sort::Text);
                 Some(Scope { this, given: Vec::new(), counts: self.scopes.here().counts })

@@ -7,7 +7,8 @@ use crate::compose::{Composer, Keys, lint};
 use crate::mail::{PlanId, Severity};
 
 /// A text body, what is said of it, and the hint, if it matters.
-const POINTED_AT: [(&str, &str, &str); 30] = [
+const POINTED_AT: [(&str, &str, &str); 31] = [
+    ("{{lookup city 0}}", "1:10: `city` is not a list", "[list] split = { city = \";\" } makes a column one"),
     (
         "Hello {{frist_name}}",
         "1:9: `frist_name` is unknown: no column or value has that name",
@@ -164,7 +165,7 @@ fn what_is_only_risky_is_a_warning() {
 fn settings_are_checked_too() {
     let mut content = content();
     content.text = None;
-    content.headers = sources([("Bcc", "x"), ("X-A\r\nBcc", "x")]);
+    content.headers = sources([("Bcc", "x"), ("X-A\r\nBcc", "x"), ("X-B", "x"), ("X-b", "x")]);
     content.list_id = Some("a b".into());
     content.defaults = texts([("frist_name", "x")]);
     content.split = texts([("itms", ";")]);
@@ -176,6 +177,7 @@ fn settings_are_checked_too() {
         "there is neither a text nor an HTML body",
         "`Bcc` is a header that mailrun writes itself",
         "`X-A\r\nBcc` is not the name of a header (letters, digits and hyphens)",
+        "the header `X-b` is there twice, in other letters",
         "list_id \"a b\" is not a name like news.example.com",
         "the list has no column `frist_name`: its default stands in every message",
         "the list has no column `itms` to split",
