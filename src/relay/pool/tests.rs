@@ -301,3 +301,17 @@ async fn a_dropped_pool_settles_everything_it_took() {
     assert_eq!(outcomes.len(), 6 - left);
     assert_eq!(outcomes.iter().filter(|outcome| **outcome == uncertain).count(), 2, "{outcomes:?}");
 }
+
+#[tokio::test]
+async fn a_probe_shows_what_was_said_but_no_secret() {
+    use super::super::probe::{Asked, probe};
+    let host = host(|_, line| (line == "HELP").then_some("214 no help\r\n")).await;
+    let login = Some(Login { user: "ada".into(), password: "canary".into() });
+    let settings = RelaySettings { login, helo: Some("client.example".into()), ..settings(host.port) };
+    let found = probe(&settings, vec![Asked::Help]).await.expect("a session");
+    let shown = format!("{found:?}");
+    assert!(shown.contains("AUTH PLAIN ****") && !shown.contains("canary"), "{shown}");
+    assert_eq!(found.answers[0].1.code, 214);
+    assert_eq!(found.transcript.lines().len(), 10, "{:?}", found.transcript.lines());
+    assert_eq!(host.taken.load(Ordering::SeqCst), 0);
+}
