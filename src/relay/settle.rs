@@ -221,12 +221,12 @@ mod tests {
     #[test]
     fn every_ending_is_settled_as_the_table_has_it() {
         let taken = answered(Phase::End, 250, "2.0.0 Ok");
-        let later = answered(Phase::End, 451, "4.3.0 later");
-        let never = answered(Phase::End, 554, "5.6.0 no");
+        let later = answered(Phase::End, 450, "later");
+        let never = answered(Phase::End, 550, "no");
         let quota = answered(Phase::End, 550, "5.4.5 daily limit");
         let dead = answered(Phase::Rcpt, 550, "5.1.1 nobody");
         let many = answered(Phase::Rcpt, 452, "4.5.3 too many");
-        let gone = answered(Phase::End, 421, "4.3.0 bye");
+        let gone = answered(Phase::End, 421, "bye");
         let doubt = Fate::Doubtful(Doubt::LineLost);
         let ours = answered(Phase::Mail, 552, "5.3.4 mailrun: too large");
         let table: [Row<'_>; 16] = [
