@@ -32,7 +32,7 @@ const EARLY_WITHIN: u64 = 120;
 /// Every so-many-th kill is followed by a look at the counts.
 const COUNTED_EVERY: usize = 20;
 /// How long a run may go without a new acceptance before it counts as hung.
-const STALL: Duration = Duration::from_secs(120);
+const STALL: Duration = Duration::from_mins(2);
 
 const PERSONA: [&str; 4] = ["--latency", "5ms", "--refuse", "gone-*=550 5.1.1 no such user"];
 

@@ -19,7 +19,7 @@ mod composer;
 mod error;
 mod functions;
 mod headers;
-pub mod lint;
+mod lint;
 mod markup;
 mod mime;
 mod names;
@@ -31,12 +31,14 @@ mod scope;
 mod template;
 #[cfg(test)]
 mod tests;
-pub mod token;
+mod token;
 mod unsubscribe;
 mod walk;
 mod words;
 
 pub use composer::Composer;
 pub use error::RowFault;
+pub use lint::lint;
 pub use preview::Preview;
 pub use token::{CampaignTag, Keys, Named, RecipientTag};
+pub use token::{issue as issue_token, verify as verify_token};

@@ -92,7 +92,7 @@ pub fn issue(keys: &Keys, campaign: &str, edition: u32, address: &Address) -> St
 }
 
 /// The token of a recipient of a campaign, or of the campaign itself.
-pub fn sign(keys: &Keys, campaign: CampaignTag, recipient: Option<RecipientTag>) -> String {
+pub(super) fn sign(keys: &Keys, campaign: CampaignTag, recipient: Option<RecipientTag>) -> String {
     let mut token = [0; SIGNED + TAG];
     token[0] = VERSION;
     token[1..=CAMPAIGN].copy_from_slice(&campaign.0);

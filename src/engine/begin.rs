@@ -12,7 +12,7 @@ use crate::store::{self, History, Options, Plan, Resolve, RunStart, Store, Store
 use super::attempt::Attempts;
 use super::backlog::{backlog, limited};
 use super::clock::Clock;
-use super::desk::Desk;
+use super::desk::{Desk, composer};
 use super::error::EngineError;
 use super::gate::JournalGate;
 use super::lanes::Lanes;
@@ -136,7 +136,7 @@ impl Run {
         let Parts { desk, store, clock, plan, number, orders, mut lanes, notes, started } = parts;
         let head = plan.head();
         let content = Arc::new(head.content.clone());
-        let composer = Arc::new(desk.composer(Arc::clone(&content), &desk.keys()?, plan.id())?);
+        let composer = Arc::new(composer(Arc::clone(&content), &desk.keys()?, plan.id())?);
         let at = store.believe(&clock.moment());
         let names: Vec<RelayName> = desk.relays.iter().map(|relay| relay.name.clone()).collect();
         let batches = Arc::new(plan.batches().clone());

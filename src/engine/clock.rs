@@ -17,14 +17,14 @@ const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
 
 /// Reads wall time and boot time; knows the boot it reads in.
 #[derive(Debug, Clone, Copy)]
-pub struct Clock {
+pub(super) struct Clock {
     boot_id: [u8; 16],
 }
 
 impl Clock {
     /// A clock for this boot. Where the boot has no readable id, every boot looks the same, and time
     /// between two of them counts as time within one: the stricter rule.
-    pub fn new() -> Self {
+    pub(super) fn new() -> Self {
         let text = fs::read_to_string(BOOT_ID).unwrap_or_default();
         let digits: String = text.chars().filter(char::is_ascii_hexdigit).collect();
         let boot_id = u128::from_str_radix(&digits, 16).unwrap_or_default().to_be_bytes();
@@ -32,7 +32,7 @@ impl Clock {
     }
 
     /// The time now, by every clock there is.
-    pub fn moment(&self) -> Moment {
+    pub(super) fn moment(&self) -> Moment {
         let boot = clock_gettime(ClockId::Boottime);
         Moment {
             wall: now(),

@@ -54,7 +54,7 @@ pub struct Changed {
 /// What can be asked of a running engine.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "ask", content = "with")]
-pub enum Request {
+pub(super) enum Request {
     /// How does the campaign stand?
     Status,
     /// Heed this change of the suppression list.
@@ -64,7 +64,7 @@ pub enum Request {
 /// What a running engine answers.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "answer", content = "with")]
-pub enum Answer {
+pub(super) enum Answer {
     /// How the campaign stands.
     Status(Box<Status>),
     /// The suppression list is changed, on disk and for this run.
@@ -74,11 +74,11 @@ pub enum Answer {
 }
 
 /// A request and where its answer goes.
-pub type Asked = (Request, oneshot::Sender<Answer>);
+pub(super) type Asked = (Request, oneshot::Sender<Answer>);
 
 /// The socket of a running engine; removed when dropped.
 #[derive(Debug)]
-pub struct Control {
+pub(super) struct Control {
     path: PathBuf,
     task: tokio::task::JoinHandle<()>,
 }
@@ -88,7 +88,7 @@ impl Control {
     ///
     /// # Errors
     /// If the socket cannot be made.
-    pub fn listen(state_dir: &Path) -> io::Result<(Self, mpsc::Receiver<Asked>)> {
+    pub(super) fn listen(state_dir: &Path) -> io::Result<(Self, mpsc::Receiver<Asked>)> {
         let path = socket_path(state_dir);
         // The lock is ours, so a socket that is there belongs to an engine that is gone.
         match fs::remove_file(&path) {
@@ -154,7 +154,7 @@ async fn ask(line: &str, asked: &mpsc::Sender<Asked>) -> Answer {
 ///
 /// # Errors
 /// If an engine is there and does not answer in words.
-pub fn ask_engine(state_dir: &Path, request: &Request) -> io::Result<Option<Answer>> {
+pub(super) fn ask_engine(state_dir: &Path, request: &Request) -> io::Result<Option<Answer>> {
     let mut stream = match BlockingStream::connect(socket_path(state_dir)) {
         Ok(stream) => stream,
         Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused) => {

@@ -77,7 +77,7 @@ impl Desk {
         let mut warnings = self.warnings.clone();
         warnings.extend(self.campaign.warnings.iter().cloned());
         warnings.extend(self.campaign.warnings_through(&self.relays));
-        warnings.extend(lint::lint(&self.campaign.content).into_iter().filter(is_warning));
+        warnings.extend(lint(&self.campaign.content).into_iter().filter(is_warning));
         warnings
     }
 
@@ -115,14 +115,14 @@ impl Desk {
     /// # Errors
     /// If the list cannot be read. What is wrong with templates and rows is what is returned.
     pub fn inspect(&self, watch: &dyn Fn(u64)) -> Result<Inspection, EngineError> {
-        let mut faults = lint::lint(&self.campaign.content);
+        let mut faults = lint(&self.campaign.content);
         faults.sort_by_key(|fault| fault.severity);
         if faults.iter().any(|fault| fault.severity == Severity::Error) {
             let nobody = Excluded::default();
             return Ok(Inspection { rows: 0, good: 0, excluded: nobody, left_out: Vec::new(), faults });
         }
         let content = Arc::new(self.campaign.content.clone());
-        let composer = self.composer(content, &self.keys_if_any(), PlanId([0; 16]))?;
+        let composer = composer(content, &Self::any_keys(), PlanId([0; 16]))?;
         let known = self.suppressed()?;
         let survey = self.surveyor(&composer, Render::Strict, &known).survey(&mut |_| Ok(()), watch)?;
         let excluded = survey.excluded();
@@ -147,15 +147,6 @@ impl Desk {
         }
     }
 
-    pub(super) fn composer(
-        &self,
-        content: Arc<Content>,
-        keys: &Keys,
-        plan: PlanId,
-    ) -> Result<Composer, EngineError> {
-        Composer::new(content, keys, plan).map_err(EngineError::Faults)
-    }
-
     /// The most recipients a batch may have: what the smallest of the relays takes.
     pub(super) fn recipients_per_message(&self) -> u32 {
         self.relays.iter().map(|relay| relay.recipients_per_message).min().unwrap_or(1)
@@ -167,7 +158,7 @@ impl Desk {
     }
 
     /// Keys that are as good as any for checking: tokens have the same length whatever the key.
-    fn keys_if_any(&self) -> Keys {
+    fn any_keys() -> Keys {
         Keys::new(&[0; 32])
     }
 
@@ -175,6 +166,11 @@ impl Desk {
         let suppressed = store::Suppressions::read(self.workspace.state_dir())?.keys().collect();
         Ok(Known { suppressed, ..Known::default() })
     }
+}
+
+/// The templates of `content`, compiled.
+pub(super) fn composer(content: Arc<Content>, keys: &Keys, plan: PlanId) -> Result<Composer, EngineError> {
+    Composer::new(content, keys, plan).map_err(EngineError::Faults)
 }
 
 fn is_warning(fault: &Fault) -> bool {

@@ -34,7 +34,7 @@ struct Lane {
 
 /// Every relay of a run.
 pub(super) struct Lanes {
-    lanes: Vec<Lane>,
+    relays: Vec<Lane>,
     compose: Option<Arc<Compose>>,
     tasks: JoinSet<()>,
     sender: UnboundedSender<Report>,
@@ -61,7 +61,7 @@ impl Lanes {
         let (sender, receiver) = unbounded_channel();
         let folder = rehearsal::folder(desk.workspace.state_dir(), plan);
         let (tasks, servers, receiver) = (JoinSet::new(), Vec::new(), Some(receiver));
-        Ok(Self { lanes, compose: None, tasks, sender, receiver, servers, folder })
+        Ok(Self { relays: lanes, compose: None, tasks, sender, receiver, servers, folder })
     }
 
     /// Says what makes messages of batches.
@@ -78,7 +78,7 @@ impl Lanes {
     /// If called twice, or before anything composes.
     pub(super) fn open(&mut self, gate: &Arc<JournalGate>) -> Result<UnboundedReceiver<Report>, EngineError> {
         let compose = self.compose.as_ref().expect("a run knows how to compose");
-        for (position, lane) in self.lanes.iter_mut().enumerate() {
+        for (position, lane) in self.relays.iter_mut().enumerate() {
             if lane.relay.is_sandbox() {
                 let server = rehearsal::start(&lane.relay, &self.folder, position)?;
                 lane.settings.host = server.address().ip().to_string();
@@ -101,12 +101,12 @@ impl Lanes {
 
     /// The name of a relay.
     pub(super) fn name(&self, relay: RelayNo) -> RelayName {
-        self.lanes[relay.index()].relay.name.clone()
+        self.relays[relay.index()].relay.name.clone()
     }
 
     /// Hands a batch to a relay.
     pub(super) fn hand(&self, relay: RelayNo, batch: Batch) {
-        if let Err(refused) = self.lanes[relay.index()].batches.try_send(batch) {
+        if let Err(refused) = self.relays[relay.index()].batches.try_send(batch) {
             // The lane is closed already: the batch comes back as if it had been called back.
             Reports::new(relay, self.sender.clone()).returned(
                 refused.into_inner(),
@@ -118,7 +118,7 @@ impl Lanes {
 
     /// Takes back whatever was handed out and not begun, and lets the lanes end when they are done.
     pub(super) fn call_back(&self) {
-        for (number, lane) in (0..).map(RelayNo).zip(&self.lanes) {
+        for (number, lane) in (0..).map(RelayNo).zip(&self.relays) {
             lane.batches.close();
             let reports = Reports::new(number, self.sender.clone());
             while let Ok(batch) = lane.waiting.try_recv() {
@@ -135,7 +135,7 @@ impl Lanes {
 
     /// Notes what happened to a session; says how many the relay has open now.
     pub(super) fn note(&mut self, relay: RelayNo, event: &SessionEvent) -> u32 {
-        let lane = &mut self.lanes[relay.index()];
+        let lane = &mut self.relays[relay.index()];
         match event {
             SessionEvent::Opened => {
                 lane.sessions += 1;
@@ -143,7 +143,7 @@ impl Lanes {
             }
             SessionEvent::Closed { .. } => lane.sessions = lane.sessions.saturating_sub(1),
             SessionEvent::Failed { trouble, .. } => {
-                lane.login_refused |= trouble.verdict.class == Class::Login
+                lane.login_refused |= trouble.verdict.class == Class::Login;
             }
         }
         lane.sessions
@@ -151,7 +151,7 @@ impl Lanes {
 
     /// Whether some relay does not take the login.
     pub(super) fn login_refused(&self) -> bool {
-        self.lanes.iter().any(|lane| lane.login_refused)
+        self.relays.iter().any(|lane| lane.login_refused)
     }
 
     /// Ends every lane, with QUIT where there is a session, and the built-in servers behind them.

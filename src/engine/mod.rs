@@ -14,7 +14,8 @@
 //! - `lanes`: its relays, alive; [`relays`](RelayState): what they are; `rehearsal`: the built-in servers;
 //! - `attempt`: from a batch to its message; `gate`: nothing leaves before its intent is on disk;
 //! - `picture`, [`view`](Status), [`event`](Event): what whoever watches sees;
-//! - [`reading`](status): how campaigns stand, without a lock; [`suppress`](suppress()): the suppression list;
+//! - [`reading`](status) and [`told`](deliveries): how campaigns and recipients stand, without a lock;
+//!   [`suppress`](suppress()): the suppression list;
 //! - [`control`](Change): the socket; `shutdown`: signals; [`clock`](now): the one reader of the clock.
 
 mod attempt;
@@ -40,6 +41,7 @@ mod settling;
 mod shutdown;
 mod suppress;
 mod survey;
+mod told;
 mod view;
 mod whatif;
 
@@ -52,10 +54,11 @@ pub use event::{Ending, Event, Told};
 pub use orders::{Orders, Tell, Uncertain, Wait};
 pub use prepare::{Again, Invalid, PlanRequest, Planned};
 pub use preview::{Choice, Preview};
-pub use reading::{Attempt, Filter, Life, Row, deliveries, life, status};
+pub use reading::status;
 pub use relays::{RelayState, Seen, look_at, relays};
 pub use report::{PlanDay, PlanReport, RelayShare};
 pub use run::Run;
 pub use suppress::{suppress, suppressions};
 pub use survey::{LeftOut, Render};
+pub use told::{Attempt, Filter, Life, Row, deliveries, life};
 pub use view::{BatchCount, Cause, QuotaView, Recipients, RelayView, Stage, Status};

@@ -16,7 +16,7 @@ use crate::compose::Composer;
 use crate::mail::{AddressKey, Batches, Content, Excluded, Mode, PlanId, Source};
 use crate::store::{History, Plan, PlanHead, PlanWriter, StoreError, plans, remove_plan};
 
-use super::desk::Desk;
+use super::desk::{Desk, composer};
 use super::error::EngineError;
 use super::report::PlanReport;
 use super::survey::{Known, LeftOut, Render, Survey, render};
@@ -103,7 +103,7 @@ impl Desk {
         let edition = self.edition(&history, request.again);
         let content = Arc::new(frozen_content(&self.campaign.content, edition));
         let keys = self.keys()?;
-        let composer = self.composer(Arc::clone(&content), &keys, PlanId([0; 16]))?;
+        let composer = composer(Arc::clone(&content), &keys, PlanId([0; 16]))?;
         let known = Known { already: self.already(&history, edition)?, ..self.suppressed()? };
         let (writer, survey) = self.write(&composer, request.render, &known, watch)?;
         check_rows(&survey, request)?;
@@ -116,7 +116,7 @@ impl Desk {
         let mut relays = self.relays.clone();
         whatif::suppose(&mut relays, &request.what_if)?;
         let mut report = self
-            .foretell(&relays, id, &content, &batches, &history)
+            .foretell(&relays, (id, &content), &batches, &history)
             .with(survey.excluded(), self.campaign.notes.clone());
         report.state_bytes = self.state_bytes(&batches)?;
         let tested = was_tested(&history, state, &content);
@@ -145,12 +145,12 @@ impl Desk {
             return Err(EngineError::Differs { what });
         }
         let content = Arc::new(plan.head().content.clone());
-        let composer = self.composer(Arc::clone(&content), &self.keys()?, id)?;
+        let composer = composer(Arc::clone(&content), &self.keys()?, id)?;
         check_plan(&plan, &composer)?;
         let history = History::read(state)?;
         let notes = self.campaign.notes.clone();
         let mut report = self
-            .foretell(&self.relays, id, &content, plan.batches(), &history)
+            .foretell(&self.relays, (id, &content), plan.batches(), &history)
             .with(plan.head().excluded, notes);
         report.state_bytes = self.state_bytes(plan.batches())?;
         let tested = was_tested(&history, state, &content);

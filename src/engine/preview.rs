@@ -9,7 +9,7 @@ use rand::seq::IteratorRandom;
 use crate::campaign::{Entry, List};
 use crate::mail::{Address, PlanId, Recipient};
 
-use super::desk::Desk;
+use super::desk::{Desk, composer};
 use super::error::EngineError;
 
 /// Whose message is looked at.
@@ -58,7 +58,7 @@ impl Desk {
     /// What is wrong with templates or list, or why a chosen row does not render.
     pub fn preview(&self, choice: &Choice) -> Result<Vec<Preview>, EngineError> {
         let content = Arc::new(super::prepare::frozen_content(&self.campaign.content, 1));
-        let composer = self.composer(content, &self.keys()?, PlanId([0; 16]))?;
+        let composer = composer(content, &self.keys()?, PlanId([0; 16]))?;
         let mut previews = Vec::new();
         for recipient in self.chosen(choice, &|recipient| composer.check(recipient).unwrap_or(usize::MAX))? {
             let preview = composer.preview(&recipient).map_err(|fault| EngineError::Row {

@@ -4,22 +4,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use jiff::Timestamp;
-
 use crate::campaign::{Relay, Relays, Workspace};
-use crate::compose::{Composer, Keys};
-use crate::mail::{
-    Address, BatchId, Batches, Class, Excluded, Mode, Phase, Reason, Recipient, RecipientNo, RunNo, State,
-    Suppression,
-};
-use crate::store::{self, Delivered, EndReason, Happening, History, Plan, Said, Suppressions, plans};
+use crate::mail::{Excluded, Mode};
+use crate::store::{self, EndReason, History, Plan, plans};
 
 use super::clock::now;
 use super::control::{Answer, Request, ask_engine};
 use super::error::EngineError;
 use super::picture::batches_done;
 use super::relays::quota_views;
-use super::settling::reply_text;
 use super::view::{BatchCount, Cause, QuotaView, Recipients, RelayView, Stage, Status};
 
 /// How campaigns stand; all of them if none is named.
@@ -47,7 +40,7 @@ pub fn status(workspace: &Workspace, campaign: Option<&str>) -> Result<Vec<Statu
         .into_iter()
         .map(|name| match (&live, history.latest(&name), drafts.get(&name)) {
             (Some(live), _, _) if live.campaign == name => Ok(live.clone()),
-            (_, Some(run), _) => recorded_status(workspace, run, history.alive, &quotas),
+            (_, Some(run), _) => Ok(recorded_status(workspace, run, history.alive, &quotas)),
             (_, None, Some(plan)) => Ok(draft_status(plan)),
             (_, None, None) => Err(EngineError::NeverPlanned { campaign: name }),
         })
@@ -105,7 +98,7 @@ fn recorded_status(
     run: &store::Run,
     alive: Option<u32>,
     quotas: &BTreeMap<String, Vec<QuotaView>>,
-) -> Result<Status, EngineError> {
+) -> Status {
     let plan = Plan::open(workspace.state_dir(), run.plan).ok();
     let mode = plan.as_ref().map_or(Mode::Personal, |plan| plan.head().content.mode);
     let mut relays = relay_views(run);
@@ -115,7 +108,7 @@ fn recorded_status(
     let stage = stage_of(run, alive);
     let finished = (stage == Stage::Finished).then_some(run.ended).flatten().map(|(_, at)| at);
     let batches = u64::from(run.batches);
-    Ok(Status {
+    Status {
         campaign: run.campaign.clone(),
         edition: run.edition,
         plan: run.plan.to_string(),
@@ -129,7 +122,7 @@ fn recorded_status(
         finished,
         next_attempt: run.next_due.filter(|_| stage != Stage::Finished),
         sandbox: run.sandbox,
-    })
+    }
 }
 
 /// Where a run is in its life.
@@ -182,246 +175,4 @@ fn quotas(workspace: &Workspace, history: &History) -> BTreeMap<String, Vec<Quot
         quota_views(relay, &usage, at)
     };
     relays.relays.iter().map(|relay| (relay.name.to_string(), views(relay))).collect()
-}
-
-/// Which recipients are asked about.
-#[derive(Debug, Clone, Default)]
-pub struct Filter {
-    /// Only those who stand there.
-    pub state: Option<State>,
-}
-
-/// One recipient of a campaign's last run.
-#[derive(Debug, Clone)]
-pub struct Row {
-    /// The row in the list.
-    pub row: u32,
-    /// The address.
-    pub email: String,
-    /// Where they stand.
-    pub state: State,
-    /// The kind of the last refusal.
-    pub class: Option<Class>,
-    /// The relay of the last attempt.
-    pub relay: String,
-    /// Attempts that came to an end of their own.
-    pub attempts: u32,
-    /// When the last thing happened.
-    pub time: Option<Timestamp>,
-    /// The code of the last reply.
-    pub code: Option<u16>,
-    /// Its enhanced status.
-    pub enhanced: Option<String>,
-    /// Its text.
-    pub reply: String,
-    /// The id under which the relay queued the message.
-    pub queue_id: String,
-    /// The Message-ID.
-    pub message_id: String,
-    /// The octets of the message.
-    pub size: u64,
-    /// Why nobody can know, where nobody can.
-    pub doubt: Option<String>,
-}
-
-/// Every recipient of a campaign's last run, or those that `filter` takes, in the order of the plan.
-///
-/// # Errors
-/// The campaign was never sent, or its plan or the journal cannot be read.
-pub fn deliveries(
-    workspace: &Workspace,
-    campaign: &str,
-    filter: &Filter,
-) -> Result<impl Iterator<Item = Row> + use<>, EngineError> {
-    let state = workspace.state_dir();
-    let history = History::read(state)?;
-    let Some(run) = history.latest(campaign) else {
-        return Err(EngineError::NeverPlanned { campaign: campaign.to_owned() });
-    };
-    let wanted = filter.state;
-    let delivered = history.deliveries(run.no, |_, state| wanted.is_none_or(|wanted| wanted == state))?;
-    let plan = Plan::open(state, run.plan)?;
-    let composer = composer(workspace, &plan)?;
-    let teller = Teller { run: run.no, batches: plan.batches().clone(), composer };
-    Ok(delivered.into_iter().filter_map(move |delivered| {
-        // A row that cannot be read is one whose plan was damaged since it was opened.
-        let recipient = plan.recipient(delivered.recipient).ok()?;
-        Some(teller.row(&recipient, delivered))
-    }))
-}
-
-/// Templates and keys of a plan, for Message-IDs and sizes.
-fn composer(workspace: &Workspace, plan: &Plan) -> Result<Composer, EngineError> {
-    let keys = Keys::new(store::Keys::open(workspace.state_dir())?.secret());
-    Composer::new(plan.head().content.clone().into(), &keys, plan.id()).map_err(EngineError::Faults)
-}
-
-/// Tells the journal's facts in the words of a report.
-struct Teller {
-    run: RunNo,
-    batches: Batches,
-    composer: Composer,
-}
-
-impl Teller {
-    fn row(&self, recipient: &Recipient, delivered: Delivered) -> Row {
-        let message_id = self.message_id(delivered.recipient, delivered.last.as_ref());
-        let (said, doubt) = match delivered.last.as_ref().map(|event| &event.what) {
-            Some(Happening::Settled { said, doubt, .. }) => (said.clone(), *doubt),
-            _ => (None, None),
-        };
-        let reply = said.as_ref().map(|said| reply_text(&said.words, &said.queue_id)).unwrap_or_default();
-        let attempted = delivered.last.as_ref().filter(|event| event.attempt > 0);
-        Row {
-            row: recipient.row,
-            email: recipient.address.to_string(),
-            state: delivered.state,
-            class: said.as_ref().and_then(|said| said.class),
-            relay: attempted
-                .and_then(|event| event.relay.as_ref())
-                .map(ToString::to_string)
-                .unwrap_or_default(),
-            attempts: attempted.map_or(0, |event| u32::from(event.attempt)),
-            time: delivered.last.as_ref().and_then(|event| event.at),
-            code: said.as_ref().map(|said| said.code),
-            enhanced: said.as_ref().and_then(|said| said.enhanced).map(|enhanced| enhanced.to_string()),
-            reply,
-            queue_id: said.as_ref().map(|said| said.queue_id.to_string()).unwrap_or_default(),
-            message_id: if attempted.is_some() { message_id } else { String::new() },
-            size: attempted.map_or(0, |event| u64::from(event.octets)),
-            doubt: doubt.map(|doubt| doubt.words().to_owned()),
-        }
-    }
-
-    fn message_id(&self, recipient: RecipientNo, last: Option<&store::Event>) -> String {
-        let (number, part) =
-            last.and_then(|event| event.batch).unwrap_or((self.batches.batch_of(recipient), 0));
-        self.composer.message_id(&BatchId { run: self.run, number, part })
-    }
-}
-
-/// One attempt of a recipient's life.
-#[derive(Debug, Clone)]
-pub struct Attempt {
-    /// When it came to its end.
-    pub time: Timestamp,
-    /// Through which relay.
-    pub relay: String,
-    /// Which attempt, from 1; 0 for what the operator did.
-    pub number: u16,
-    /// Where the recipient stood then.
-    pub state: State,
-    /// The step that was answered.
-    pub phase: Option<Phase>,
-    /// What the server said, or why nobody knows.
-    pub reply: Option<String>,
-    /// The kind of refusal.
-    pub class: Option<Class>,
-    /// The id under which the relay queued the message.
-    pub queue_id: Option<String>,
-    /// When the next attempt was due.
-    pub due: Option<Timestamp>,
-}
-
-/// One recipient's whole life in a campaign.
-#[derive(Debug, Clone)]
-pub struct Life {
-    /// The row in the list.
-    pub row: u32,
-    /// The address.
-    pub email: String,
-    /// Where they stand.
-    pub state: State,
-    /// Columns and cells.
-    pub fields: Vec<(String, String)>,
-    /// What happened, oldest first.
-    pub attempts: Vec<Attempt>,
-    /// The Message-ID.
-    pub message_id: String,
-    /// Their entry on the suppression list.
-    pub suppressed: Option<Suppression>,
-    /// Why they were left out, if they were.
-    pub excluded: Option<Reason>,
-}
-
-/// One recipient's whole life in a campaign's last run; none if they are not in its plan.
-///
-/// # Errors
-/// The campaign was never sent, or its plan or the journal cannot be read.
-pub fn life(workspace: &Workspace, campaign: &str, address: &Address) -> Result<Option<Life>, EngineError> {
-    let state = workspace.state_dir();
-    let history = History::read(state)?;
-    let Some(run) = history.latest(campaign) else {
-        return Err(EngineError::NeverPlanned { campaign: campaign.to_owned() });
-    };
-    let plan = Plan::open(state, run.plan)?;
-    let key = address.key();
-    let mut found = None;
-    for (place, recipient) in (0..).map(RecipientNo).zip(plan.scan(0..plan.len())) {
-        let recipient = recipient?;
-        if recipient.address.key() == key {
-            found = Some((place, recipient));
-            break;
-        }
-    }
-    let Some((place, recipient)) = found else { return Ok(None) };
-    let events = history.life(run.no, place)?;
-    let teller =
-        Teller { run: run.no, batches: plan.batches().clone(), composer: composer(workspace, &plan)? };
-    let suppressed = Suppressions::read(state)?.list()?.into_iter().find(|entry| entry.address.key() == key);
-    let columns = plan.head().content.columns.iter().cloned();
-    Ok(Some(Life {
-        row: recipient.row,
-        email: recipient.address.to_string(),
-        state: run.states.get(place.index()).copied().unwrap_or_default(),
-        fields: columns.zip(recipient.fields.iter().map(str::to_owned)).collect(),
-        message_id: teller.message_id(place, events.last()),
-        attempts: events.into_iter().filter_map(attempt).collect(),
-        suppressed,
-        excluded: None,
-    }))
-}
-
-fn attempt(event: store::Event) -> Option<Attempt> {
-    let relay = event.relay.map(|relay| relay.to_string()).unwrap_or_default();
-    let time = event.at.unwrap_or(Timestamp::UNIX_EPOCH);
-    let number = event.attempt;
-    let plain = |state, words: &str| Attempt {
-        time,
-        relay: relay.clone(),
-        number,
-        state,
-        phase: None,
-        reply: Some(words.to_owned()),
-        class: None,
-        queue_id: None,
-        due: None,
-    };
-    match event.what {
-        // The outcome that follows says more.
-        Happening::Intended => None,
-        Happening::Settled { state, due, said, doubt } => {
-            let words = doubt.map(|doubt| doubt.words().to_owned());
-            Some(Attempt {
-                phase: said.as_ref().map(|said| said.phase),
-                reply: said.as_ref().map(in_full).or(words),
-                class: said.as_ref().and_then(|said| said.class),
-                queue_id: said.as_ref().map(|said| said.queue_id.to_string()).filter(|id| !id.is_empty()),
-                due,
-                ..plain(state, "")
-            })
-        }
-        Happening::Suppressed => Some(plain(State::Suppressed, "taken out: on the suppression list")),
-        Happening::Cancelled => Some(plain(State::Cancelled, "taken out: the campaign was cancelled")),
-        Happening::Resolved(store::Resolve::Resend) => {
-            Some(plain(State::Pending, "to be sent again, as was ordered"))
-        }
-        Happening::Resolved(store::Resolve::Skip) => {
-            Some(plain(State::Uncertain, "left as it is, as was ordered"))
-        }
-    }
-}
-
-fn in_full(said: &std::sync::Arc<Said>) -> String {
-    format!("{} {}", said.code, reply_text(&said.words, &said.queue_id))
 }

@@ -1,6 +1,7 @@
 //! What `plan` says: the scheduler's forecast and what a crash could cost.
 
 use std::collections::BTreeMap;
+use std::iter;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -90,8 +91,7 @@ impl Desk {
     pub(super) fn foretell(
         &self,
         relays: &[Relay],
-        id: PlanId,
-        content: &Content,
+        (id, content): (PlanId, &Content),
         batches: &Batches,
         history: &History,
     ) -> PlanReport {
@@ -99,7 +99,7 @@ impl Desk {
         let uncertain_bound = exposure(&lanes, content.mode, self.campaign.max_uncertain);
         let backlog = Backlog {
             batches: Arc::new(batches.clone()),
-            fresh: vec![0..batches.len()],
+            fresh: iter::once(0..batches.len()).collect(),
             waiting: Vec::new(),
             parts: Vec::new(),
         };

@@ -163,9 +163,9 @@ impl Run {
         if wanted.bars() {
             suppressed.extend(keys);
         } else {
-            keys.iter().for_each(|key| {
+            for key in &keys {
                 suppressed.remove(key);
-            });
+            }
             self.gate.unbar(keys);
         }
         Ok(Changed { told: true, ..changed })
@@ -216,11 +216,12 @@ fn fate_of(decision: &Decision, place: usize, recipient: RecipientNo) -> (State,
 /// What the server said to a recipient, and what it means.
 fn said(outcome: &Outcome) -> Option<(&Answered, Option<Verdict>)> {
     match outcome {
-        Outcome::Accepted(answer) => Some((answer, None)),
+        Outcome::Accepted(answer) | Outcome::Returned(Return::TooMany(answer) | Return::Halve(answer)) => {
+            Some((answer, None))
+        }
         Outcome::Deferred(answer, verdict)
         | Outcome::Rejected(answer, verdict)
         | Outcome::Returned(Return::RelayTrouble(answer, verdict)) => Some((answer, Some(*verdict))),
-        Outcome::Returned(Return::TooMany(answer) | Return::Halve(answer)) => Some((answer, None)),
         Outcome::Returned(Return::NotSent | Return::LineLost)
         | Outcome::Uncertain(_)
         | Outcome::Suppressed => None,

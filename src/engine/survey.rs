@@ -53,7 +53,7 @@ impl From<plan::LeftOut> for LeftOut {
 
 /// Who must or need not be written to.
 #[derive(Debug, Default)]
-pub struct Known {
+pub(super) struct Known {
     /// On the suppression list.
     pub suppressed: HashSet<AddressKey>,
     /// Written to by this edition of the campaign.
@@ -78,7 +78,7 @@ impl Known {
 
 /// What going through the list found.
 #[derive(Debug)]
-pub struct Survey {
+pub(super) struct Survey {
     /// Rows of the list, the header not counted.
     pub rows: u64,
     /// Batches, exclusions, and the first rows left out.
@@ -89,13 +89,13 @@ pub struct Survey {
 
 impl Survey {
     /// Rows left out.
-    pub fn excluded(&self) -> Excluded {
+    pub(super) fn excluded(&self) -> Excluded {
         self.planned.excluded
     }
 }
 
 /// How a list is gone through.
-pub struct Surveyor<'a> {
+pub(super) struct Surveyor<'a> {
     /// Where its campaign lies.
     pub workspace: &'a Workspace,
     /// Whose list it is.
@@ -116,7 +116,7 @@ impl Surveyor<'_> {
     ///
     /// # Errors
     /// What is wrong with the list as such, or with what `take` does.
-    pub fn survey(
+    pub(super) fn survey(
         &self,
         take: &mut dyn FnMut(&Recipient) -> Result<(), EngineError>,
         watch: &dyn Fn(u64),
@@ -187,7 +187,7 @@ impl Surveyor<'_> {
 }
 
 /// What is wrong with each of `rows`, rendered on every core.
-pub fn render(composer: &Composer, rows: &[Recipient]) -> Vec<Option<RowFault>> {
+pub(super) fn render(composer: &Composer, rows: &[Recipient]) -> Vec<Option<RowFault>> {
     let cores = thread::available_parallelism().map_or(1, NonZeroUsize::get);
     let share = rows.len().div_ceil(cores).max(1);
     thread::scope(|scope| {

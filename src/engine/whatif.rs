@@ -13,7 +13,7 @@ const KEYS: [&str; 6] =
 ///
 /// # Errors
 /// A supposition that does not name a relay of the campaign, a key and a number.
-pub fn suppose(relays: &mut [Relay], suppositions: &[String]) -> Result<(), EngineError> {
+pub(super) fn suppose(relays: &mut [Relay], suppositions: &[String]) -> Result<(), EngineError> {
     for typed in suppositions {
         let (relay, key, value) = parse(typed)?;
         let names: Vec<String> = relays.iter().map(|relay| relay.name.to_string()).collect();

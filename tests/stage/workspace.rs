@@ -11,7 +11,7 @@ use tempfile::TempDir;
 use super::run::{Run, Running};
 
 /// How long a command of a hermetic test may take before it counts as hung.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// What a campaign of these tests says unless a test says otherwise.
 const CAMPAIGN: &str = r#"

@@ -1,3 +1,5 @@
+//! Relays a campaign may and may not use, each with the place its fault points at.
+
 use std::fs;
 
 use super::super::workspace::Workspace;

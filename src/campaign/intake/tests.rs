@@ -1,3 +1,5 @@
+//! What the guard before the CSV reader lets through, and in how much memory.
+
 use proptest::prelude::*;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! Campaigns in order and out of it, each fault at its place.
+
 use std::fs;
 
 use tempfile::TempDir;

@@ -1,3 +1,5 @@
+//! Lists of every kind, and what each row of them is.
+
 use std::io::Cursor;
 use std::path::PathBuf;
 

@@ -1,3 +1,5 @@
+//! Relays in order and out of it, each fault at its place.
+
 use std::fs;
 use std::num::NonZeroU32;
 

@@ -148,7 +148,7 @@ async fn the_reply_to_the_dot_is_awaited_for_ten_minutes() {
 async fn a_reply_that_trickles_is_late_all_the_same() {
     let trickle = |mut server: Server<DuplexStream>| async move {
         for _ in 0..100 {
-            tokio::time::sleep(Duration::from_secs(60)).await;
+            tokio::time::sleep(Duration::from_mins(1)).await;
             if server.try_say("2").await.is_err() {
                 return;
             }
@@ -167,7 +167,7 @@ async fn a_server_that_stops_reading_is_given_up_after_three_minutes() {
     errand.messages.push_back(message(1, &["a@x.example"], &"x\r\n".repeat(9000)));
     let script = [(GROUP, ENVELOPE_TAKEN)];
     let hold = |server| async move {
-        tokio::time::sleep(Duration::from_secs(3600)).await;
+        tokio::time::sleep(Duration::from_hours(1)).await;
         drop(server);
     };
     let Played { close, endings, took, .. } = drive(errand, &script, hold).await;

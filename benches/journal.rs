@@ -55,6 +55,7 @@ async fn session(store: Arc<Store>, run: RunNo, places: std::ops::Range<u32>) {
                 batch: &batch,
                 recipients: &batch.recipients,
                 charge: Charge::message(1),
+                octets: 3_700,
                 digest: Digest([5; 16]),
             };
             last = Some(store.intend(&intent, &moment()).expect("there is room"));
