@@ -4,6 +4,7 @@
 //! never from a higher one (`tests/architecture.rs` keeps the arrows, `ARCHITECTURE.md` draws them).
 
 pub mod campaign;
+pub mod cli;
 pub mod compose;
 pub mod engine;
 pub mod mail;

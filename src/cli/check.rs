@@ -1,0 +1,179 @@
+//! `mailrun check`: every file read, every row rendered strictly; nothing is sent.
+
+use serde_json::json;
+
+use crate::engine::{Desk, EngineError, Inspection};
+use crate::mail::{Fault, Severity};
+
+use super::diagnostic;
+use super::error::CliError;
+use super::escape;
+use super::exit::Exit;
+use super::limits;
+use super::operator::Operator;
+use super::page::Page;
+use super::plan::Reading;
+use super::printer::{data, json};
+use super::table::{Align, Rows, Width};
+use super::words::{counted, number};
+
+/// Rows left out that are listed, unless more are asked for with -v.
+const ROWS_SHOWN: usize = 20;
+
+/// Flags of `check`.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Examples:\n  mailrun check autumn\n  mailrun check autumn -v        every row that is left out\n  mailrun check autumn --json"
+)]
+pub(crate) struct CheckArgs {
+    /// The campaign; may be left out if there is one only
+    #[arg(value_name = "CAMPAIGN")]
+    campaign: Option<String>,
+}
+
+/// Does it.
+///
+/// # Errors
+/// The files cannot be read at all.
+pub(crate) fn run(args: &CheckArgs, operator: &Operator) -> Result<Exit, CliError> {
+    let workspace = operator.workspace()?;
+    let campaign = operator.campaign(&workspace, args.campaign.as_deref())?;
+    let desk = match Desk::load(workspace, &campaign, None) {
+        Ok(desk) => desk,
+        Err(error) => return unreadable(error, operator, &campaign),
+    };
+    let inspection = {
+        let reading = Reading::new(operator, "checking");
+        desk.inspect(&|rows| reading.saw(rows))?
+    };
+    let mut faults = desk.warnings();
+    faults.extend(inspection.faults.iter().cloned());
+    let wrong = faults.iter().any(|fault| fault.severity == Severity::Error);
+    let exit = if wrong { Exit::Invalid } else { Exit::Done };
+    if operator.printer.is_json() {
+        json(&as_json(&campaign, Some(&inspection), &faults))?;
+        return Ok(exit);
+    }
+    diagnostic::show_faults(&faults);
+    for note in desk.notes() {
+        operator.printer.note(&escape::line(&note));
+    }
+    data(&text(&campaign, &inspection, operator))?;
+    if exit == Exit::Done {
+        operator
+            .printer
+            .next(&format!("mailrun plan {campaign}"), "shows who gets mail, when, through which relay");
+    } else {
+        let errors = faults.iter().filter(|fault| fault.severity == Severity::Error).count() as u64;
+        operator.printer.say(&format!("{} to mend before anything is sent", counted(errors, "fault")));
+    }
+    Ok(exit)
+}
+
+/// Files so wrong that no row can be looked at.
+fn unreadable(error: EngineError, operator: &Operator, campaign: &str) -> Result<Exit, CliError> {
+    let error = CliError::from(error);
+    if operator.printer.is_json() && !error.faults().is_empty() {
+        json(&as_json(campaign, None, error.faults()))?;
+        return Ok(error.exit());
+    }
+    Err(error)
+}
+
+fn text(campaign: &str, inspection: &Inspection, operator: &Operator) -> String {
+    let shown = if operator.printer.is_verbose() { usize::MAX } else { ROWS_SHOWN };
+    let mut rows =
+        Rows::new(&[("row", Align::Right), ("email", Align::Left), ("why it is left out", Align::Left)]);
+    for left_out in inspection.left_out.iter().take(shown) {
+        rows.add([
+            number(u64::from(left_out.row)),
+            escape::line(&left_out.email).into_owned(),
+            escape::line(&left_out.what).into_owned(),
+        ]);
+    }
+    let mut page = Page::default();
+    if !rows.is_empty() {
+        page.add(&rows.shown(Width::of_stdout()));
+        if let Some(rest) = inspection.left_out.len().checked_sub(shown).filter(|rest| *rest > 0) {
+            page.line(format_args!("  ... and {} (all with -v)", counted(rest as u64, "more row")));
+        }
+        page.gap();
+    }
+    let left_out = match inspection.excluded.total() {
+        0 => String::new(),
+        _ => format!("; left out: {}", limits::left_out(&inspection.excluded)),
+    };
+    page.line(format_args!(
+        "{campaign}: {}, {} to write to{left_out}",
+        counted(inspection.rows, "row"),
+        number(inspection.good)
+    ));
+    page.into_text()
+}
+
+fn as_json(campaign: &str, inspection: Option<&Inspection>, faults: &[Fault]) -> serde_json::Value {
+    let faults: Vec<_> = faults.iter().map(fault_as_json).collect();
+    let left_out: Vec<_> = inspection
+        .into_iter()
+        .flat_map(|inspection| &inspection.left_out)
+        .map(|row| json!({ "row": row.row, "email": row.email, "reason": row.reason, "what": row.what }))
+        .collect();
+    json!({
+        "campaign": campaign,
+        "rows": inspection.map(|inspection| inspection.rows),
+        "good": inspection.map(|inspection| inspection.good),
+        "excluded": inspection.map(|inspection| inspection.excluded),
+        "left_out": left_out,
+        "faults": faults,
+    })
+}
+
+fn fault_as_json(fault: &Fault) -> serde_json::Value {
+    let place = fault.place.as_ref();
+    json!({
+        "severity": match fault.severity {
+            Severity::Error => "error",
+            Severity::Warning => "warning",
+        },
+        "what": fault.what,
+        "file": place.map(|place| &place.file),
+        "line": place.map(|place| place.line),
+        "column": place.map(|place| place.column),
+        "hint": fault.hint,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::LeftOut;
+    use crate::mail::{Excluded, Place, Reason};
+
+    #[test]
+    fn a_fault_in_json_has_its_place() {
+        let fault = Fault::error("no such column").at(Place::new("a.hbs", "x\ny", 2..3)).hint("`city`?");
+        let value = fault_as_json(&fault);
+        assert_eq!(value["severity"], "error");
+        assert_eq!((&value["line"], &value["column"]), (&json!(2), &json!(1)));
+    }
+
+    #[test]
+    fn rows_left_out_are_listed_and_counted() {
+        console::set_colors_enabled(false);
+        let left_out: Vec<LeftOut> = (2..27)
+            .map(|row| LeftOut {
+                row,
+                reason: Reason::Invalid,
+                what: "there is no @".into(),
+                email: "x\u{1b}".into(),
+            })
+            .collect();
+        let excluded = Excluded { invalid: 25, ..Excluded::default() };
+        let inspection = Inspection { rows: 100, good: 75, excluded, left_out, faults: Vec::new() };
+        let operator = crate::cli::samples::operator(std::path::Path::new("."));
+        let text = text("autumn", &inspection, &operator);
+        assert!(text.contains("... and 5 more rows (all with -v)"), "{text}");
+        assert!(text.ends_with("autumn: 100 rows, 75 to write to; left out: 25 invalid\n"), "{text}");
+        assert!(!text.contains('\u{1b}'));
+    }
+}

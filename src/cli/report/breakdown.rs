@@ -1,0 +1,219 @@
+//! Recipients by domain and by error.
+
+use std::cmp::Reverse;
+use std::collections::HashMap;
+
+use serde::Serialize;
+
+use crate::cli::escape;
+use crate::cli::limits;
+use crate::cli::page::Page;
+use crate::cli::printer::heading;
+use crate::cli::table::{Align, Rows, Width};
+use crate::cli::words::{counted, number};
+use crate::engine::Row;
+use crate::mail::{Class, State};
+
+/// Domains and errors shown to people; JSON has all of them.
+const SHOWN: usize = 15;
+
+/// What became of the recipients of one domain.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+pub(super) struct DomainCount {
+    domain: String,
+    recipients: u64,
+    accepted: u64,
+    deferred: u64,
+    rejected: u64,
+    uncertain: u64,
+}
+
+/// One kind of refusal, and how many recipients met it last.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(super) struct ErrorCount {
+    class: Option<Class>,
+    code: Option<u16>,
+    enhanced: Option<String>,
+    recipients: u64,
+    /// The reply to one of them, as an example.
+    reply: String,
+}
+
+/// What refusals of one kind share.
+type Kind = (Option<Class>, Option<u16>, Option<String>);
+
+/// Counts rows as they come.
+#[derive(Debug, Default)]
+pub(super) struct Breakdown {
+    domains: HashMap<String, DomainCount>,
+    errors: HashMap<Kind, ErrorCount>,
+}
+
+impl Breakdown {
+    /// Counts one recipient.
+    pub(super) fn add(&mut self, row: &Row) {
+        let domain = row.email.rsplit('@').next().unwrap_or_default();
+        if !self.domains.contains_key(domain) {
+            let count = DomainCount { domain: domain.to_owned(), ..DomainCount::default() };
+            self.domains.insert(domain.to_owned(), count);
+        }
+        let count = self.domains.get_mut(domain).expect("it is there or was just put there");
+        count.recipients += 1;
+        match row.state {
+            State::Accepted => count.accepted += 1,
+            State::Deferred => count.deferred += 1,
+            State::Rejected | State::Expired => count.rejected += 1,
+            State::Uncertain => count.uncertain += 1,
+            State::Pending | State::Suppressed | State::Cancelled => {}
+        }
+        match row.state {
+            State::Deferred | State::Rejected | State::Expired | State::Uncertain => self.count_error(row),
+            State::Pending | State::Accepted | State::Suppressed | State::Cancelled => {}
+        }
+    }
+
+    fn count_error(&mut self, row: &Row) {
+        let kind = (row.class, row.code, row.enhanced.clone());
+        let count = self.errors.entry(kind).or_insert_with(|| ErrorCount {
+            class: row.class,
+            code: row.code,
+            enhanced: row.enhanced.clone(),
+            recipients: 0,
+            reply: match &row.doubt {
+                Some(doubt) if row.reply.is_empty() => format!("uncertain: {doubt}"),
+                Some(_) | None => row.reply.clone(),
+            },
+        });
+        count.recipients += 1;
+    }
+
+    /// Domains, the largest first.
+    pub(super) fn domains(&self) -> Vec<DomainCount> {
+        let mut domains: Vec<_> = self.domains.values().cloned().collect();
+        domains.sort_by(|a, b| b.recipients.cmp(&a.recipients).then_with(|| a.domain.cmp(&b.domain)));
+        domains
+    }
+
+    /// Kinds of refusal, the commonest first.
+    pub(super) fn errors(&self) -> Vec<ErrorCount> {
+        let mut errors: Vec<_> = self.errors.values().cloned().collect();
+        errors.sort_by_cached_key(|error| (Reverse(error.recipients), error.code, error.reply.clone()));
+        errors
+    }
+
+    /// Both tables, for people.
+    pub(super) fn text(&self) -> String {
+        let mut text = String::new();
+        let domains = self.domains();
+        if !domains.is_empty() {
+            let mut rows = Rows::new(&[
+                ("domain", Align::Left),
+                ("recipients", Align::Right),
+                ("accepted", Align::Right),
+                ("deferred", Align::Right),
+                ("rejected", Align::Right),
+                ("uncertain", Align::Right),
+            ]);
+            for count in domains.iter().take(SHOWN) {
+                rows.add([
+                    escape::line(&count.domain).into_owned(),
+                    number(count.recipients),
+                    number(count.accepted),
+                    number(count.deferred),
+                    number(count.rejected),
+                    number(count.uncertain),
+                ]);
+            }
+            text.push_str(&section("By domain", &rows, domains.len(), "more domain"));
+        }
+        let errors = self.errors();
+        if !errors.is_empty() {
+            let mut rows = Rows::new(&[
+                ("recipients", Align::Right),
+                ("class", Align::Left),
+                ("for example", Align::Left),
+            ]);
+            for error in errors.iter().take(SHOWN) {
+                let class = error.class.map_or("-", Class::name);
+                rows.add([
+                    number(error.recipients),
+                    class.to_owned(),
+                    escape::line(&error.reply).into_owned(),
+                ]);
+            }
+            text.push_str(&section("By error", &rows, errors.len(), "more kind"));
+            text.push_str(&meanings(&errors));
+        }
+        text
+    }
+}
+
+fn section(title: &str, rows: &Rows, all: usize, more: &str) -> String {
+    let mut page = Page::default();
+    page.line(format_args!("\n{}", heading(title)));
+    page.add(&rows.shown(Width::of_stdout()));
+    if let Some(rest) = all.checked_sub(SHOWN).filter(|rest| *rest > 0) {
+        page.line(format_args!("  ... and {} (all with --json)", counted(rest as u64, more)));
+    }
+    page.into_text()
+}
+
+/// The classes that occur, in words.
+fn meanings(errors: &[ErrorCount]) -> String {
+    let present = |class: &Class| errors.iter().any(|error| error.class == Some(*class));
+    let mut rows = Rows::new(&[("class", Align::Left), ("means", Align::Left)]);
+    for class in Class::ALL.into_iter().filter(present) {
+        rows.add([class.name(), limits::class(class)]);
+    }
+    if rows.is_empty() { String::new() } else { format!("\n{}", rows.shown(Width::of_stdout())) }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+
+    /// A row of somebody at `domain`.
+    pub(crate) fn row(email: &str, state: State, code: u16, reply: &str) -> Row {
+        Row {
+            row: 2,
+            email: email.to_owned(),
+            state,
+            class: (state == State::Rejected).then_some(Class::RecipientDead),
+            relay: "office".to_owned(),
+            attempts: 1,
+            time: "2026-11-24T06:00:00Z".parse().ok(),
+            code: Some(code),
+            enhanced: Some("5.1.1".to_owned()),
+            reply: reply.to_owned(),
+            queue_id: String::new(),
+            message_id: "<x@example.com>".to_owned(),
+            size: 3_712,
+            doubt: None,
+        }
+    }
+
+    #[test]
+    fn recipients_are_counted_by_domain_and_error() {
+        console::set_colors_enabled(false);
+        let mut breakdown = Breakdown::default();
+        breakdown.add(&row("a@example.com", State::Accepted, 250, "250 ok"));
+        breakdown.add(&row("b@example.com", State::Rejected, 550, "550 5.1.1 no b"));
+        breakdown.add(&row("c@example.org", State::Rejected, 550, "550 5.1.1 no c"));
+        assert_eq!(breakdown.domains()[0].domain, "example.com");
+        assert_eq!(breakdown.errors().len(), 1);
+        let expected = "
+By domain
+  domain       recipients  accepted  deferred  rejected  uncertain
+  example.com           2         1         0         1          0
+  example.org           1         0         0         1          0
+
+By error
+  recipients  class           for example
+           2  recipient_dead  550 5.1.1 no b
+
+  class           means
+  recipient_dead  no such mailbox
+";
+        assert_eq!(breakdown.text(), expected);
+    }
+}

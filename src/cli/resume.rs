@@ -1,0 +1,127 @@
+//! `mailrun resume`: goes on with an interrupted campaign exactly where it stood.
+
+use clap::ValueEnum;
+
+use crate::campaign::Workspace;
+use crate::engine::{self, Orders, Run, Uncertain, Wait};
+
+use super::ask;
+use super::error::CliError;
+use super::escape;
+use super::exit::Exit;
+use super::operator::{Asking, Operator, relay_names};
+use super::printer::warn;
+use super::progress::{Watcher, watch};
+use super::send::{block_on, finish, tell};
+use super::summary::{doubt, doubt_resent};
+use super::words::counted;
+
+const AFTER_HELP: &str = "\
+Examples:
+  mailrun resume autumn
+  mailrun resume autumn --no-wait --uncertain skip    from a timer: what is due, then ends
+
+The frozen plan is sent, whatever was edited since. A recipient is uncertain if the line or the
+run ended between a message and its reply: nobody can know whether it arrived. They are named,
+never guessed.";
+
+/// Flags of `resume`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = AFTER_HELP)]
+pub(crate) struct ResumeArgs {
+    /// The campaign; may be left out if there is one only
+    #[arg(value_name = "CAMPAIGN")]
+    campaign: Option<String>,
+    /// What to do with the uncertain [default: ask on a terminal, else skip]
+    #[arg(long, value_enum, value_name = "ask|skip|resend", hide_possible_values = true)]
+    uncertain: Option<Policy>,
+    /// End as soon as nothing is due, instead of waiting for quotas, windows and retries
+    #[arg(long)]
+    no_wait: bool,
+    /// Use these relays instead of the campaign's
+    #[arg(long, value_name = "A,B", value_delimiter = ',')]
+    relays: Vec<String>,
+}
+
+/// What to do with the uncertain.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Policy {
+    /// Ask now.
+    Ask,
+    /// Leave them.
+    Skip,
+    /// Write to them again: some may get it twice.
+    Resend,
+}
+
+/// Does it.
+///
+/// # Errors
+/// As the engine's.
+pub(crate) fn run(args: &ResumeArgs, operator: &Operator) -> Result<Exit, CliError> {
+    let workspace = operator.workspace()?;
+    let campaign = operator.campaign(&workspace, args.campaign.as_deref())?;
+    let uncertain = choose(args.uncertain, operator, &workspace, &campaign)?;
+    let orders = Orders {
+        wait: if args.no_wait { Wait::Never } else { Wait::ForWork },
+        limit: None,
+        tell: tell(operator),
+        uncertain,
+    };
+    let watched = block_on(async {
+        let run = Run::resume(workspace, &campaign, relay_names(&args.relays).as_deref(), orders)?;
+        tell_of(&run, operator, uncertain);
+        let watcher = Watcher::new(operator, run.status(), None, operator.zone.clone());
+        watch(run, watcher).await
+    })?;
+    finish(operator, &watched)
+}
+
+/// What the operator should know before the run goes on.
+fn tell_of(run: &Run, operator: &Operator, uncertain: Uncertain) {
+    let printer = operator.printer;
+    for note in run.notes() {
+        printer.note(&escape::line(&note));
+    }
+    if run.uncertain() == 0 {
+        return;
+    }
+    match uncertain {
+        Uncertain::Resend => warn(&doubt_resent(run.uncertain())),
+        Uncertain::Skip => {
+            warn(&doubt(run.uncertain()));
+            let campaign = run.status().campaign;
+            printer.say(&format!("  they are listed by: mailrun report {campaign} --state uncertain --csv"));
+        }
+    }
+}
+
+/// What to do with the uncertain: as the flag says, or as the operator answers.
+fn choose(
+    policy: Option<Policy>,
+    operator: &Operator,
+    workspace: &Workspace,
+    campaign: &str,
+) -> Result<Uncertain, CliError> {
+    match (policy, operator.asking) {
+        (Some(Policy::Skip), _) | (None, Asking::Never) => Ok(Uncertain::Skip),
+        (Some(Policy::Resend), _) => Ok(Uncertain::Resend),
+        (Some(Policy::Ask), Asking::Never) => Err(CliError::Usage {
+            what: "--uncertain ask, and nobody is here to ask".to_owned(),
+            hint: "--uncertain skip leaves them, --uncertain resend writes to them again".to_owned(),
+        }),
+        (Some(Policy::Ask) | None, Asking::Allowed) => {
+            let found = engine::status(workspace, Some(campaign))?;
+            let uncertain = found.first().map_or(0, |status| status.recipients.uncertain);
+            if uncertain == 0 {
+                return Ok(Uncertain::Skip);
+            }
+            operator.printer.say(&doubt(uncertain));
+            let question = format!(
+                "Write to the {} again? Some may get it twice",
+                counted(uncertain, "uncertain recipient")
+            );
+            Ok(if ask::yes(&question)? { Uncertain::Resend } else { Uncertain::Skip })
+        }
+    }
+}
