@@ -1,5 +1,7 @@
 //! What is about to be sent, and what was left out: the same few lines in `plan` and before a question.
 
+use std::time::Duration;
+
 use console::Style;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -7,13 +9,16 @@ use jiff::tz::TimeZone;
 use crate::engine::{LeftOut, PlanReport, Planned};
 use crate::mail::{Mode, Reason};
 
+use super::check::reason;
 use super::escape;
 use super::limits;
 use super::page::Page;
-use super::words::{counted, moment, number, size};
+use super::words::{between, counted, moment, number, size};
 
 /// Rows left out that are shown for each reason.
 const SAMPLES: usize = 3;
+/// An end nearer than this has no time of day.
+const SOON: Duration = Duration::from_mins(1);
 
 /// A plan, and what is told of it.
 #[derive(Debug)]
@@ -97,11 +102,12 @@ impl Brief<'_> {
     fn end(&self) -> String {
         let report = &self.planned.report;
         let end = match report.ends {
+            Some(end) if between(self.now, end) < SOON => "less than a minute from now".to_owned(),
             Some(end) => moment(end, self.now, self.zone),
             None => "never, as things stand".to_owned(),
         };
         match &report.bound_by {
-            Some(bound) => format!("{end}; what binds is {}", limits::bound(bound)),
+            Some(bound) => format!("{end}, bound by {}", limits::bound(bound)),
             None => end,
         }
     }
@@ -115,10 +121,11 @@ fn left_out(report: &PlanReport, rows: &[LeftOut], page: &mut Page) {
     }
     page.fact("left out", &format!("{}: {}", counted(excluded.total(), "row"), limits::left_out(excluded)));
     for row in samples(rows) {
-        let (email, what) = (escape::line(&row.email), escape::line(&row.what));
-        page.under(&format!("row {}  {email}  {what}", number(u64::from(row.row))));
+        let email =
+            if row.email.is_empty() { String::new() } else { format!("  {}", escape::line(&row.email)) };
+        page.under(&format!("row {}{email}  {}", number(u64::from(row.row)), reason(row)));
     }
-    if (samples(rows).count() as u64) < excluded.total() {
+    if (samples(rows).count() as u64) < excluded.total() - excluded.filtered {
         page.under("...");
     }
 }

@@ -2,8 +2,8 @@
 
 use serde_json::json;
 
-use crate::engine::{Desk, EngineError, Inspection};
-use crate::mail::{Fault, Severity};
+use crate::engine::{Desk, EngineError, Inspection, LeftOut};
+use crate::mail::{Fault, Reason, Severity};
 
 use super::diagnostic;
 use super::error::CliError;
@@ -74,8 +74,8 @@ pub(crate) fn run(args: &CheckArgs, operator: &Operator) -> Result<Exit, CliErro
 fn unreadable(error: EngineError, operator: &Operator, campaign: &str) -> Result<Exit, CliError> {
     let error = CliError::from(error);
     if operator.printer.is_json() && !error.faults().is_empty() {
-        json(&as_json(campaign, None, error.faults()))?;
-        return Ok(error.exit());
+        json(&as_json(campaign, None, &error.faults()))?;
+        return Ok(error.exit(operator.state()));
     }
     Err(error)
 }
@@ -84,17 +84,20 @@ fn text(campaign: &str, inspection: &Inspection, operator: &Operator) -> String 
     let shown = if operator.printer.is_verbose() { usize::MAX } else { ROWS_SHOWN };
     let mut rows =
         Rows::new(&[("row", Align::Right), ("email", Align::Left), ("why it is left out", Align::Left)]);
-    for left_out in inspection.left_out.iter().take(shown) {
+    // Whom `where` leaves out, the operator meant to leave out.
+    let meant = |left_out: &&LeftOut| left_out.reason == Reason::Filtered && !operator.printer.is_verbose();
+    let listed: Vec<&LeftOut> = inspection.left_out.iter().filter(|left_out| !meant(left_out)).collect();
+    for left_out in listed.iter().take(shown) {
         rows.add([
             number(u64::from(left_out.row)),
             escape::line(&left_out.email).into_owned(),
-            escape::line(&left_out.what).into_owned(),
+            reason(left_out),
         ]);
     }
     let mut page = Page::default();
     if !rows.is_empty() {
         page.add(&rows.shown(Width::of_stdout()));
-        if let Some(rest) = inspection.left_out.len().checked_sub(shown).filter(|rest| *rest > 0) {
+        if let Some(rest) = listed.len().checked_sub(shown).filter(|rest| *rest > 0) {
             page.line(format_args!("  ... and {} (all with -v)", counted(rest as u64, "more row")));
         }
         page.gap();
@@ -109,6 +112,12 @@ fn text(campaign: &str, inspection: &Inspection, operator: &Operator) -> String 
         number(inspection.good)
     ));
     page.into_text()
+}
+
+/// Why a row is left out, in words.
+pub(crate) fn reason(left_out: &LeftOut) -> String {
+    let what = if left_out.what.is_empty() { limits::reason(left_out.reason) } else { &left_out.what };
+    escape::line(what).into_owned()
 }
 
 fn as_json(campaign: &str, inspection: Option<&Inspection>, faults: &[Fault]) -> serde_json::Value {
@@ -146,8 +155,7 @@ fn fault_as_json(fault: &Fault) -> serde_json::Value {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::LeftOut;
-    use crate::mail::{Excluded, Place, Reason};
+    use crate::mail::{Excluded, Place};
 
     #[test]
     fn a_fault_in_json_has_its_place() {

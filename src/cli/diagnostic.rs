@@ -15,6 +15,7 @@ use miette::{
 use crate::engine::{EngineError, LeftOut};
 use crate::mail::{Fault, Place, Severity};
 
+use super::check::reason;
 use super::error::CliError;
 use super::escape;
 use super::page::Page;
@@ -40,7 +41,7 @@ pub(crate) fn show(error: &CliError) {
             complain(&format!("{} {}", strong("caused by:"), escape::block(&cause)));
         }
     } else {
-        show_faults(faults);
+        show_faults(&faults);
     }
     if let CliError::Engine(EngineError::Rows { samples, invalid, .. }) = error {
         show_rows(samples, *invalid);
@@ -69,12 +70,7 @@ pub(crate) fn show_faults(faults: &[Fault]) {
 
 fn show_rows(samples: &[LeftOut], all: u64) {
     for sample in samples.iter().take(ROWS_SHOWN) {
-        complain(&format!(
-            "  row {}: {} ({})",
-            number(u64::from(sample.row)),
-            escape::line(&sample.what),
-            escape::line(&sample.email)
-        ));
+        complain(&format!("  row {}: {}", number(u64::from(sample.row)), reason(sample)));
     }
     let shown = samples.len().min(ROWS_SHOWN) as u64;
     if all > shown {
@@ -88,7 +84,8 @@ fn causes(error: &CliError) -> Vec<String> {
     let mut source = std::error::Error::source(error);
     while let Some(cause) = source {
         let text = cause.to_string();
-        if texts.last() != Some(&text) {
+        // Some facts end with their cause.
+        if texts.last().is_none_or(|last| !last.ends_with(&text)) {
             texts.push(text);
         }
         source = cause.source();
@@ -285,8 +282,11 @@ hint: did you mean `subject`?
 
     #[test]
     fn a_cause_is_said_once() {
-        let source = std::io::Error::other("no space left");
-        let error = CliError::from(EngineError::Io { path: "/w/x".into(), source });
-        assert_eq!(causes(&error), ["no space left"]);
+        let source = || std::io::Error::other("no space left");
+        let file = CliError::file("write", std::path::Path::new("/w/x"), source());
+        assert_eq!(causes(&file), ["no space left"]);
+        let told = CliError::from(EngineError::Io { path: "/w/x".into(), source: source() });
+        assert_eq!(told.to_string(), "/w/x: no space left");
+        assert!(causes(&told).is_empty());
     }
 }

@@ -10,7 +10,7 @@ use thiserror::Error;
 
 use crate::campaign::CampaignError;
 use crate::engine::EngineError;
-use crate::mail::Fault;
+use crate::mail::{Class, Fault};
 use crate::store::StoreError;
 
 use super::exit::Exit;
@@ -90,10 +90,10 @@ impl CliError {
         Self::File { doing, path: path.to_owned(), source }
     }
 
-    /// With which code the command ends.
-    pub(crate) fn exit(&self) -> Exit {
+    /// With which code the command ends; `state` is the state directory, if it is not `.mailrun`.
+    pub(crate) fn exit(&self, state: Option<&Path>) -> Exit {
         match self {
-            Self::Engine(error) => of_engine(error),
+            Self::Engine(error) => of_engine(error, state),
             Self::Usage { .. } | Self::Later { .. } | Self::Unconfirmed { .. } => Exit::Usage,
             Self::NotFound { .. } => Exit::NotFound,
             Self::Unexpected { .. } => Exit::Differs,
@@ -120,12 +120,15 @@ impl CliError {
     }
 
     /// The faults in files that make up this error; empty if it is something else.
-    pub(crate) fn faults(&self) -> &[Fault] {
+    pub(crate) fn faults(&self) -> Vec<Fault> {
         match self {
             Self::Engine(
                 EngineError::Faults(faults) | EngineError::Campaign(CampaignError::Faults(faults)),
             )
-            | Self::Lines(faults) => faults,
+            | Self::Lines(faults) => faults.clone(),
+            Self::Engine(error @ EngineError::Row { place: Some(place), .. }) => {
+                vec![Fault::error(error.to_string()).at(place.clone())]
+            }
             Self::Engine(_)
             | Self::Usage { .. }
             | Self::Later { .. }
@@ -134,7 +137,7 @@ impl CliError {
             | Self::Unexpected { .. }
             | Self::File { .. }
             | Self::Io { .. }
-            | Self::NobodyReads => &[],
+            | Self::NobodyReads => Vec::new(),
         }
     }
 }
@@ -154,26 +157,34 @@ impl From<CampaignError> for CliError {
     }
 }
 
-fn of_engine(error: &EngineError) -> Exit {
+fn of_engine(error: &EngineError, state: Option<&Path>) -> Exit {
     match error {
         EngineError::Campaign(CampaignError::NoCampaign { .. } | CampaignError::NoWorkspace { .. })
         | EngineError::NothingToResume { .. }
+        | EngineError::NeverPlanned { .. }
         | EngineError::NoPlan { .. } => Exit::NotFound,
-        EngineError::Campaign(_) | EngineError::Faults(_) | EngineError::Rows { .. } => Exit::Invalid,
+        EngineError::Campaign(_)
+        | EngineError::Faults(_)
+        | EngineError::Row { .. }
+        | EngineError::Rows { .. }
+        | EngineError::Relay { .. } => Exit::Invalid,
         EngineError::Store(StoreError::Locked { .. }) => Exit::Locked,
         EngineError::Store(_) => Exit::State,
         EngineError::Unfinished { .. } | EngineError::Unavailable { .. } => Exit::Usage,
         EngineError::Differs { .. } => Exit::Differs,
-        EngineError::Relay { .. } => Exit::Unreachable,
-        EngineError::Password { .. } => Exit::LoginRefused,
-        EngineError::Io { path, .. } if is_state(path) => Exit::State,
+        EngineError::Password { .. } | EngineError::Unreachable { class: Class::Login, .. } => {
+            Exit::LoginRefused
+        }
+        EngineError::Unreachable { .. } => Exit::Unreachable,
+        EngineError::Io { path, .. } if is_state(path, state) => Exit::State,
         EngineError::Io { .. } => Exit::Unexpected,
     }
 }
 
-/// Whether a path lies in the state directory, by its usual name.
-fn is_state(path: &Path) -> bool {
-    path.components().any(|part| part.as_os_str() == ".mailrun")
+/// Whether a path lies in the state directory.
+fn is_state(path: &Path, state: Option<&Path>) -> bool {
+    state.is_some_and(|state| path.starts_with(state))
+        || path.components().any(|part| part.as_os_str() == ".mailrun")
 }
 
 fn hint_of_engine(error: &EngineError) -> Option<String> {
@@ -184,15 +195,25 @@ fn hint_of_engine(error: &EngineError) -> Option<String> {
         EngineError::Campaign(CampaignError::NoWorkspace { .. }) => {
             Some("`mailrun init` makes one here; --dir DIR names one elsewhere".to_owned())
         }
-        EngineError::Campaign(_)
-        | EngineError::Faults(_)
-        | EngineError::Io { .. }
-        | EngineError::Store(StoreError::Full) => None,
         EngineError::Store(StoreError::Locked { .. }) => {
             Some("`mailrun status` shows what it does; Ctrl-C in its terminal stops it safely".to_owned())
         }
+        EngineError::Store(StoreError::Full { .. }) => {
+            Some("make room; nothing recorded is lost, and `mailrun resume` goes on exactly there".to_owned())
+        }
+        EngineError::Campaign(_)
+        | EngineError::Faults(_)
+        | EngineError::Row { .. }
+        | EngineError::Io { .. }
+        | EngineError::Store(_) => None,
+        EngineError::Rows { too_many: true, .. } => {
+            Some("`mailrun check` lists them; is it the right file, delimiter and column?".to_owned())
+        }
         EngineError::Rows { .. } => {
-            Some("`mailrun check` lists them all; --skip-invalid sends to the others".to_owned())
+            Some("`mailrun check` lists them; --skip-invalid sends to the others".to_owned())
+        }
+        EngineError::NeverPlanned { campaign } => {
+            Some(format!("`mailrun plan {campaign}` shows what would be sent"))
         }
         EngineError::Unfinished { campaign, .. } => {
             Some(format!("`mailrun resume {campaign}` goes on where it stopped"))
@@ -202,9 +223,10 @@ fn hint_of_engine(error: &EngineError) -> Option<String> {
         )),
         EngineError::Differs { .. } => Some("plan again and look: `mailrun plan`".to_owned()),
         EngineError::NoPlan { .. } => Some("`mailrun plan` makes one and shows its id".to_owned()),
-        EngineError::Relay { relay, hint, .. } => Some(
-            hint.clone().unwrap_or_else(|| format!("`mailrun relay test {relay} -v` shows the dialogue")),
-        ),
+        EngineError::Relay { hint, .. } => hint.clone(),
+        EngineError::Unreachable { relay, .. } => {
+            Some(format!("`mailrun relay test {relay} -v` shows the dialogue"))
+        }
         EngineError::Password { relay, .. } => Some(format!(
             "set it where campaigns/relays.toml says for [relays.{relay}], for example in the environment"
         )),
@@ -225,22 +247,27 @@ mod tests {
             (EngineError::Faults(Vec::new()), Exit::Invalid),
             (EngineError::Unfinished { campaign: "a".into(), stage: Stage::Interrupted }, Exit::Usage),
             (EngineError::Differs { what: Vec::new() }, Exit::Differs),
-            (EngineError::Store(StoreError::Locked { pid: 1 }), Exit::Locked),
+            (
+                EngineError::Store(StoreError::Locked { path: "/w/.mailrun".into(), pid: Some(1) }),
+                Exit::Locked,
+            ),
             (EngineError::Io { path: "/w/.mailrun/lock".into(), source: io::Error::other("x") }, Exit::State),
             (EngineError::Io { path: "/w/list.csv".into(), source: io::Error::other("x") }, Exit::Unexpected),
         ];
         for (error, exit) in table {
             let error = CliError::from(error);
-            assert_eq!(error.exit(), exit, "{error}");
+            assert_eq!(error.exit(None), exit, "{error}");
         }
-        assert_eq!(CliError::Later { word: "pause".into() }.exit(), Exit::Usage);
-        assert_eq!(CliError::Unexpected { expected: 1, found: 2 }.exit(), Exit::Differs);
+        let moved = EngineError::Io { path: "/var/state/lock".into(), source: io::Error::other("x") };
+        assert_eq!(CliError::from(moved).exit(Some(Path::new("/var/state"))), Exit::State);
+        assert_eq!(CliError::Later { word: "pause".into() }.exit(None), Exit::Usage);
+        assert_eq!(CliError::Unexpected { expected: 1, found: 2 }.exit(None), Exit::Differs);
     }
 
     #[test]
     fn a_reader_who_left_is_no_failure() {
         let gone = CliError::from(io::Error::from(io::ErrorKind::BrokenPipe));
-        assert_eq!(gone.exit(), Exit::Done);
+        assert_eq!(gone.exit(None), Exit::Done);
     }
 
     #[test]

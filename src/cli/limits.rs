@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use crate::engine::{Cause, QuotaView, Stage};
-use crate::mail::{Bound, BoundKind, Class, Excluded};
+use crate::mail::{Bound, BoundKind, Class, Excluded, Reason};
 
 use super::escape;
 use super::words::{moment, number, per};
@@ -102,6 +102,17 @@ pub(crate) fn left_out(excluded: &Excluded) -> String {
     ];
     let told = parts.iter().filter(|(count, _)| *count > 0);
     told.map(|(count, what)| format!("{} {what}", number(*count))).collect::<Vec<_>>().join(", ")
+}
+
+/// Why a row is left out of a plan, in words.
+pub(crate) fn reason(reason: Reason) -> &'static str {
+    match reason {
+        Reason::Duplicate => "the address stands in an earlier row",
+        Reason::Invalid => "the row is not valid",
+        Reason::Filtered => "the campaign's `where` leaves it out",
+        Reason::Suppressed => "on the suppression list",
+        Reason::Already => "written to before",
+    }
 }
 
 /// What a class of refusals means, for people who do not know the word.

@@ -83,6 +83,11 @@ impl Operator {
         }
     }
 
+    /// The state directory, if `--state` names one.
+    pub(crate) fn state(&self) -> Option<&Path> {
+        self.state.as_deref()
+    }
+
     /// The workspace.
     ///
     /// # Errors
@@ -200,7 +205,7 @@ mod tests {
         assert_eq!(error.hint().as_deref(), Some("name one of `autumn` and `welcome`"));
         let error = operator.campaign(&workspace, Some("welcom")).expect_err("misspelt");
         assert_eq!(error.hint().as_deref(), Some("did you mean `welcome`?"));
-        assert_eq!(error.exit(), crate::cli::Exit::NotFound);
+        assert_eq!(error.exit(None), crate::cli::Exit::NotFound);
         let error = operator.campaign(&workspace, Some("zzz")).expect_err("unknown");
         assert_eq!(error.hint().as_deref(), Some("there are `autumn` and `welcome`"));
     }

@@ -15,7 +15,7 @@ use super::operator::{Operator, Showing, relay_names};
 use super::printer::{data, heading, json};
 use super::send::brief;
 use super::table::{Align, Rows, Width};
-use super::words::{counted, day, number};
+use super::words::{counted, day, listed, number};
 
 /// Days shown at the beginning of a long plan, before the rest is counted.
 const DAYS_SHOWN: usize = 12;
@@ -59,9 +59,6 @@ pub(crate) fn run(args: &PlanArgs, operator: &Operator) -> Result<Exit, CliError
     let desk = Desk::load(workspace, &campaign, relay_names(&args.relays).as_deref())?;
     let printer = operator.printer;
     warn_of(&desk.warnings());
-    for note in desk.notes() {
-        printer.note(&escape::line(&note));
-    }
     let request = PlanRequest {
         again: if args.again { Again::Yes } else { Again::No },
         invalid: if args.skip_invalid { Invalid::Skip } else { Invalid::Stop },
@@ -70,20 +67,22 @@ pub(crate) fn run(args: &PlanArgs, operator: &Operator) -> Result<Exit, CliError
     };
     let planned = {
         let reading = Reading::new(operator, "planning");
-        desk.plan(request, &|rows| reading.saw(rows))?
+        desk.plan(&request, &|rows| reading.saw(rows))?
     };
     if printer.is_json() {
         json(&planned.report)?;
         return Ok(Exit::Done);
+    }
+    if !args.what_if.is_empty() {
+        printer.note(&format!("the forecast is as if {}", escape::line(&listed(&args.what_if))));
     }
     data(&brief(&desk, &planned))?;
     let days = days(&planned.report.days);
     if !days.is_empty() {
         data(&format!("\n{}\n{}", heading("Recipients by day"), days.shown(Width::of_stdout())))?;
     }
-    printer.say("");
     printer.next(&format!("mailrun preview {campaign}"), "shows the first message as it will be sent");
-    printer.next(&format!("mailrun send {campaign}"), "asks, and sends it");
+    printer.or(&format!("mailrun send {campaign}"), "asks, and sends it");
     Ok(Exit::Done)
 }
 

@@ -73,7 +73,7 @@ pub(crate) fn run(args: &PreviewArgs, operator: &Operator) -> Result<Exit, CliEr
     let choice = choice(args)?;
     let desk = Desk::load(workspace, &campaign, None)?;
     warn_of(&desk.warnings());
-    let previews = desk.preview(choice)?;
+    let previews = desk.preview(&choice)?;
     if previews.is_empty() {
         return Err(CliError::NotFound {
             what: format!("nobody in the list of `{campaign}` is meant by that"),
@@ -180,7 +180,9 @@ fn html(preview: &Preview, width: usize) -> Option<String> {
     let html = preview.html.as_deref()?;
     let width = width.clamp(20, TEXT_WIDTH);
     let shown = config::plain().no_table_borders().string_from_read(html.as_bytes(), width);
-    Some(shown.unwrap_or_else(|_| "(this HTML cannot be shown as text)".to_owned()))
+    let shown = shown.unwrap_or_else(|_| "(this HTML cannot be shown as text)".to_owned());
+    // Cells of a table are filled up to their width.
+    Some(shown.lines().map(str::trim_end).collect::<Vec<_>>().join("\n"))
 }
 
 fn as_json(preview: &Preview) -> serde_json::Value {

@@ -70,8 +70,14 @@ impl Printer {
         self.say(&format!("{} {text}", Style::new().for_stderr().bold().apply_to("note:")));
     }
 
-    /// The next useful command, and what it does.
+    /// The next useful command, and what it does, under an empty line.
     pub(crate) fn next(self, command: &str, what: &str) {
+        self.say("");
+        self.or(command, what);
+    }
+
+    /// Another useful command.
+    pub(crate) fn or(self, command: &str, what: &str) {
         let label = Style::new().for_stderr().bold().apply_to("next:");
         let command = Style::new().for_stderr().cyan().apply_to(command);
         self.say(&format!("{label} {command}   {what}"));

@@ -4,7 +4,7 @@ use clap::Subcommand;
 use serde_json::json;
 
 use crate::campaign::{Tls, Workspace};
-use crate::engine::{self, RelayState};
+use crate::engine::{self, EngineError, RelayState, Seen};
 use crate::mail::{RelayName, nearest};
 
 use super::error::CliError;
@@ -150,35 +150,62 @@ fn choose(states: &[RelayState], named: Option<&str>) -> Result<RelayName, CliEr
 }
 
 fn test(workspace: &Workspace, operator: &Operator, named: Option<&str>) -> Result<Exit, CliError> {
-    let relay = choose(&engine::relays(workspace)?, named)?;
-    operator.printer.say(&format!("Connecting to {}...", escape::line(relay.as_str())));
-    let probe = block_on(async { Ok(engine::probe(workspace, &relay).await?) })?;
-    let facts = [
-        ("address", Some(probe.address.to_string())),
-        ("TLS", Some(probe.tls.map_or_else(|| "none".to_owned(), |tls| tls.to_string()))),
-        ("greeting", Some(probe.greeting)),
-        ("login", probe.auth),
-        ("offers", Some(probe.extensions.join(", "))),
-    ];
-    if operator.printer.is_json() {
-        let facts: serde_json::Map<_, _> =
-            facts.into_iter().map(|(name, value)| (name.to_lowercase(), json!(value))).collect();
-        json(&json!({ "relay": relay, "works": true, "facts": facts, "transcript": probe.transcript }))?;
+    let states = engine::relays(workspace)?;
+    let relay = choose(&states, named)?;
+    if states.iter().any(|state| state.relay.name == relay && state.relay.is_sandbox()) {
+        operator
+            .printer
+            .say(&format!("`{}` is the built-in sandbox: it begins and ends with each run.", relay));
+        operator.printer.next("mailrun sandbox", "runs it by itself");
         return Ok(Exit::Done);
     }
+    operator.printer.say(&format!("Connecting to {}...", escape::line(relay.as_str())));
+    let looked = block_on(async { Ok(engine::look_at(workspace, &relay, Vec::new()).await) })?;
+    let seen = match looked {
+        Ok(seen) => seen,
+        Err(error) => {
+            if let EngineError::Unreachable { transcript, .. } = &error {
+                show_dialogue(transcript, operator);
+            }
+            return Err(error.into());
+        }
+    };
+    if operator.printer.is_json() {
+        json(&seen_as_json(&relay, &seen))?;
+        return Ok(Exit::Done);
+    }
+    show_dialogue(&seen.transcript, operator);
+    let mut page = Page::default();
+    page.line(format_args!("{}", heading(&format!("{} works", escape::line(relay.as_str())))));
+    page.fact("TLS", &escape::line(seen.tls.as_deref().unwrap_or("none")));
+    for line in &seen.certificate {
+        page.under(&escape::line(line));
+    }
+    page.fact("login", &escape::line(seen.login.as_deref().unwrap_or("not asked for")));
+    page.fact("offers", &escape::line(&seen.extensions.join(", ")));
+    data(&page.into_text())?;
+    Ok(Exit::Done)
+}
+
+/// The dialogue, to those who want details.
+fn show_dialogue(transcript: &[String], operator: &Operator) {
     if operator.printer.is_verbose() {
-        for line in &probe.transcript {
+        for line in transcript {
             operator.printer.say(&format!("  {}", escape::line(line)));
         }
     }
-    let mut page = Page::default();
-    page.line(format_args!("{}", heading(&format!("{} works", escape::line(relay.as_str())))));
-    for (name, value) in facts {
-        let value = value.unwrap_or_else(|| "not asked for".to_owned());
-        page.fact(name, &escape::line(&value));
-    }
-    data(&page.into_text())?;
-    Ok(Exit::Done)
+}
+
+fn seen_as_json(relay: &RelayName, seen: &Seen) -> serde_json::Value {
+    json!({
+        "relay": relay,
+        "works": true,
+        "tls": seen.tls,
+        "certificate": seen.certificate,
+        "login": seen.login,
+        "extensions": seen.extensions,
+        "transcript": seen.transcript,
+    })
 }
 
 #[cfg(test)]

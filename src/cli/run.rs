@@ -23,7 +23,7 @@ pub fn run(words: impl IntoIterator<Item = OsString>) -> Exit {
         Ok(exit) => exit,
         Err(error) => {
             diagnostic::show(&error);
-            error.exit()
+            error.exit(operator.state())
         }
     }
 }
@@ -50,7 +50,7 @@ fn refuse(error: &clap::Error) -> Exit {
     if let Some(word) = later::meant(error) {
         let error = CliError::Later { word };
         diagnostic::show(&error);
-        return error.exit();
+        return error.exit(None);
     }
     // A reader of the help who left is no failure.
     let _ = error.print();

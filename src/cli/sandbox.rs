@@ -96,7 +96,7 @@ pub(crate) fn run(args: &SandboxArgs, operator: &Operator) -> Result<Exit, CliEr
             what: format!("could not listen on {}: {source}", args.listen),
             hint: "--listen 127.0.0.1:0 takes any free port".to_owned(),
         };
-        let server = Server::start(args.listen, persona, &mailbox).map_err(taken)?;
+        let server = Server::start(args.listen, persona, mailbox).map_err(taken)?;
         data(&server.address().to_string())?;
         operator.printer.say("The sandbox listens and delivers nothing to anybody; Ctrl-C ends it.");
         let mut terminated = signal(SignalKind::terminate()).map_err(failed)?;

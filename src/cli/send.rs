@@ -1,6 +1,6 @@
 //! `mailrun send`: plans the files as they are now, asks, sends, shows progress.
 
-use crate::campaign::{Relay, Workspace};
+use crate::campaign::Workspace;
 use crate::engine::{
     self, Again, Choice, Desk, Invalid, Orders, PlanRequest, Planned, Render, Run, Tell, Uncertain, Wait,
 };
@@ -8,7 +8,6 @@ use crate::engine::{
 use super::ask;
 use super::brief::{Brief, Reach};
 use super::error::CliError;
-use super::escape;
 use super::exit::Exit;
 use super::operator::{Operator, relay_names};
 use super::plan::{Reading, warn_of};
@@ -70,8 +69,7 @@ pub(crate) struct SendArgs {
 pub(crate) fn run(args: &SendArgs, operator: &Operator) -> Result<Exit, CliError> {
     let workspace = operator.workspace()?;
     let campaign = operator.campaign(&workspace, args.campaign.as_deref())?;
-    let again = if args.again { Again::Yes } else { Again::No };
-    engine::may_send(&workspace, &campaign, again)?;
+    engine::may_send(&workspace, &campaign)?;
     let (desk, planned) = prepare(args, operator, workspace, &campaign)?;
     if let Some(expected) = args.expect.filter(|expected| *expected != planned.report.recipients) {
         return Err(CliError::Unexpected { expected, found: planned.report.recipients });
@@ -91,7 +89,7 @@ pub(crate) fn run(args: &SendArgs, operator: &Operator) -> Result<Exit, CliError
     if !args.yes {
         ask::send_to(planned.report.recipients, operator.asking)?;
     }
-    drive(args, operator, desk, planned)
+    drive(args, operator, desk, &planned)
 }
 
 /// Loads the files, plans them, and tells what would be sent.
@@ -104,9 +102,6 @@ fn prepare(
     let printer = operator.printer;
     let desk = Desk::load(workspace, campaign, relay_names(&args.relays).as_deref())?;
     warn_of(&desk.warnings());
-    for note in desk.notes() {
-        printer.note(&escape::line(&note));
-    }
     let planned = if let Some(id) = &args.plan {
         desk.frozen(id)?
     } else {
@@ -117,7 +112,7 @@ fn prepare(
             render: Render::Strict,
             what_if: Vec::new(),
         };
-        desk.plan(request, &|rows| reading.saw(rows))?
+        desk.plan(&request, &|rows| reading.saw(rows))?
     };
     printer.say(&brief(&desk, &planned));
     Ok((desk, planned))
@@ -125,7 +120,7 @@ fn prepare(
 
 /// What is about to be sent, in a few lines.
 pub(crate) fn brief(desk: &Desk, planned: &Planned) -> String {
-    let first = desk.preview(Choice::First).ok().and_then(|previews| previews.into_iter().next());
+    let first = desk.preview(&Choice::First).ok().and_then(|previews| previews.into_iter().next());
     let subject = first.and_then(|preview| {
         let found = preview.headers.into_iter().find(|(name, _)| name.eq_ignore_ascii_case("subject"));
         found.map(|(_, value)| value)
@@ -135,11 +130,10 @@ pub(crate) fn brief(desk: &Desk, planned: &Planned) -> String {
 
 /// Whether anybody gets anything.
 pub(crate) fn reach(desk: &Desk) -> Reach {
-    // Sandbox and real relays are never mixed in one campaign.
-    if desk.relays.iter().all(Relay::is_sandbox) { Reach::Sandbox } else { Reach::People }
+    if desk.is_sandbox() { Reach::Sandbox } else { Reach::People }
 }
 
-fn drive(args: &SendArgs, operator: &Operator, desk: Desk, planned: Planned) -> Result<Exit, CliError> {
+fn drive(args: &SendArgs, operator: &Operator, desk: Desk, planned: &Planned) -> Result<Exit, CliError> {
     let (ends, zone) = (planned.report.ends, desk.campaign.zone.clone());
     let orders = Orders {
         wait: if args.no_wait { Wait::Never } else { Wait::ForWork },

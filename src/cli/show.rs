@@ -4,7 +4,6 @@ use jiff::tz::TimeZone;
 use serde_json::json;
 
 use crate::engine::{self, Attempt, Life};
-use crate::mail::Reason;
 
 use super::error::CliError;
 use super::escape;
@@ -59,7 +58,7 @@ pub(crate) fn run(args: &ShowArgs, operator: &Operator) -> Result<Exit, CliError
 
 fn text(life: &Life, zone: &TimeZone) -> String {
     let state = match life.excluded {
-        Some(reason) => format!("left out ({})", why(reason)),
+        Some(reason) => format!("left out ({})", limits::reason(reason)),
         None => life.state.to_string(),
     };
     let mut page = Page::default();
@@ -110,16 +109,6 @@ fn attempted(attempt: &Attempt, zone: &TimeZone, page: &mut Page) {
     }
     if let Some(due) = attempt.due {
         page.line(format_args!("    next attempt {}", exact(due, zone)));
-    }
-}
-
-fn why(reason: Reason) -> &'static str {
-    match reason {
-        Reason::Duplicate => "the address stands in an earlier row",
-        Reason::Invalid => "the row is not valid",
-        Reason::Filtered => "the campaign's `where` leaves it out",
-        Reason::Suppressed => "on the suppression list",
-        Reason::Already => "written to before",
     }
 }
 

@@ -200,7 +200,7 @@ welcome: interrupted
   accepted      600  60 %
   pending       400  40 %
 
-  relay      accepted  deferred  rejected  uncertain  quota used
+  relay      accepted  deferred  rejected  uncertain
   rehearsal         0         0         0          0
 ";
         assert_eq!(shown, expected);

@@ -165,18 +165,16 @@ pub(crate) fn relays(status: &Status) -> Rows {
         ("deferred", Align::Right),
         ("rejected", Align::Right),
         ("uncertain", Align::Right),
-        ("quota used", Align::Left),
     ]);
+    let has_quotas = status.relays.values().any(|view| !view.quotas.is_empty());
+    if has_quotas {
+        rows.column("quota used", Align::Left);
+    }
     for (name, view) in &status.relays {
         let quotas = view.quotas.iter().map(limits::quota).collect::<Vec<_>>().join(", ");
-        rows.add([
-            escape::line(name).into_owned(),
-            number(view.accepted),
-            number(view.deferred),
-            number(view.rejected),
-            number(view.uncertain),
-            quotas,
-        ]);
+        let counts = [view.accepted, view.deferred, view.rejected, view.uncertain].map(number);
+        let cells = [escape::line(name).into_owned()].into_iter().chain(counts);
+        rows.add(cells.chain(has_quotas.then_some(quotas)));
     }
     rows
 }

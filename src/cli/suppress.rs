@@ -81,13 +81,13 @@ pub(crate) fn run(command: &SuppressCommand, operator: &Operator) -> Result<Exit
     match command {
         SuppressCommand::Add { addresses, reason } => {
             let entries = entries(parsed(addresses)?, reason, engine::now());
-            change(&workspace, operator, Change::Add(entries), "added")
+            change(&workspace, operator, &Change::Add(entries), "added")
         }
         SuppressCommand::Remove { addresses } => {
-            change(&workspace, operator, Change::Remove(parsed(addresses)?), "removed")
+            change(&workspace, operator, &Change::Remove(parsed(addresses)?), "removed")
         }
         SuppressCommand::Forget { addresses } => {
-            change(&workspace, operator, Change::Forget(parsed(addresses)?), "forgotten")
+            change(&workspace, operator, &Change::Forget(parsed(addresses)?), "forgotten")
         }
         SuppressCommand::List => list(&workspace, operator),
         SuppressCommand::Import { file, reason } => import(&workspace, operator, file, reason),
@@ -107,10 +107,10 @@ fn entries(addresses: Vec<Address>, reason: &str, added: Timestamp) -> Vec<Suppr
 fn change(
     workspace: &Workspace,
     operator: &Operator,
-    change: Change,
+    wanted: &Change,
     done: &'static str,
 ) -> Result<Exit, CliError> {
-    let changed = engine::suppress(workspace, change)?;
+    let changed = engine::suppress(workspace, wanted)?;
     let printer = operator.printer;
     if printer.is_json() {
         json(
@@ -163,7 +163,7 @@ fn import(workspace: &Workspace, operator: &Operator, file: &Path, reason: &str)
         Exit::Done
     } else {
         let entries = entries(addresses, reason, engine::now());
-        change(workspace, operator, Change::Add(entries), "added")?
+        change(workspace, operator, &Change::Add(entries), "added")?
     };
     if faults.is_empty() { Ok(exit) } else { Err(CliError::Lines(faults)) }
 }

@@ -48,8 +48,7 @@ pub(crate) fn run(args: &InitArgs, operator: &Operator) -> Result<Exit, CliError
         printer.say(&format!("kept {}, which was there", escape::line(&file.display().to_string())));
     }
     let name = args.name.as_str();
-    printer.say("");
     printer.next(&format!("mailrun preview {name}"), "shows the first message");
-    printer.next(&format!("mailrun send {name}"), "sends to the built-in sandbox: nobody gets anything");
+    printer.or(&format!("mailrun send {name}"), "sends to the built-in sandbox: nobody gets anything");
     Ok(Exit::Done)
 }

@@ -65,7 +65,7 @@ struct Report<'a> {
 pub(crate) fn run(args: &ReportArgs, operator: &Operator) -> Result<Exit, CliError> {
     let workspace = operator.workspace()?;
     let campaign = operator.campaign(&workspace, args.campaign.as_deref())?;
-    let filter = Filter { state: args.state, ..Filter::default() };
+    let filter = Filter { state: args.state };
     if args.csv {
         export::write(engine::deliveries(&workspace, &campaign, &filter)?)?;
         return Ok(Exit::Done);
