@@ -118,7 +118,7 @@ impl Composer {
             link_needs: parts.link.iter().flat_map(Template::needs).collect(),
             parts,
             skeleton: skeleton(&content)?,
-            boundary: token::boundary(keys, plan),
+            boundary: token::boundary(keys, campaign),
             common_token: token::sign(keys, campaign, None),
             keys: keys.clone(),
             campaign,

@@ -134,10 +134,10 @@ pub(super) fn message_id(keys: &Keys, campaign: CampaignTag, plan: PlanId, batch
     base32(&keys.hash::<16>("message", &[&campaign.0, &plan.0, &number, &batch.part.to_be_bytes()]))
 }
 
-/// What divides the parts of a plan's messages. `=_` can stand neither in quoted-printable nor in base64
+/// What divides the parts of a campaign's messages, so that a preview shows what is sent. `=_` can stand neither in quoted-printable nor in base64
 /// (RFC 2045, 6.7, note 2), and the rest cannot be guessed.
-pub(super) fn boundary(keys: &Keys, plan: PlanId) -> String {
-    format!("=_{}", base32(&keys.hash::<16>("boundary", &[&plan.0])))
+pub(super) fn boundary(keys: &Keys, campaign: CampaignTag) -> String {
+    format!("=_{}", base32(&keys.hash::<16>("boundary", &[&campaign.0])))
 }
 
 /// RFC 4648, 6, in small letters and without padding.

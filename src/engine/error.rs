@@ -28,7 +28,7 @@ pub enum EngineError {
     #[error("{} in the templates", plural(.0.len()))]
     Faults(Vec<Fault>),
     /// Rows that cannot be sent to, and nobody said to leave them out.
-    #[error("{invalid} of {rows} rows cannot be written to")]
+    #[error("{invalid} of {rows} rows are invalid: they cannot be written to")]
     Rows {
         /// How many.
         invalid: u64,

@@ -207,7 +207,7 @@ impl Desk {
     }
 
     /// The edition that is planned: that of the last run, or one more.
-    fn edition(&self, history: &History, again: Again) -> u32 {
+    pub(super) fn edition(&self, history: &History, again: Again) -> u32 {
         let last = history.runs.iter().filter(|run| run.campaign == self.campaign.name && !run.sandbox);
         let last = last.map(|run| run.edition).max();
         match again {

@@ -8,9 +8,11 @@ use rand::seq::IteratorRandom;
 
 use crate::campaign::{Entry, List};
 use crate::mail::{Address, PlanId, Recipient};
+use crate::store::History;
 
 use super::desk::{Desk, composer};
 use super::error::EngineError;
+use super::prepare::{Again, frozen_content};
 
 /// Whose message is looked at.
 #[derive(Debug, Clone)]
@@ -57,7 +59,9 @@ impl Desk {
     /// # Errors
     /// What is wrong with templates or list, or why a chosen row does not render.
     pub fn preview(&self, choice: &Choice) -> Result<Vec<Preview>, EngineError> {
-        let content = Arc::new(super::prepare::frozen_content(&self.campaign.content, 1));
+        let history = History::read(self.workspace.state_dir())?;
+        let edition = self.edition(&history, Again::No);
+        let content = Arc::new(frozen_content(&self.campaign.content, edition));
         let composer = composer(content, &self.keys()?, PlanId([0; 16]))?;
         let mut previews = Vec::new();
         for recipient in self.chosen(choice, &|recipient| composer.check(recipient).unwrap_or(usize::MAX))? {

@@ -4,8 +4,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use jiff::Timestamp;
+
 use crate::campaign::{Relay, Relays, Workspace};
-use crate::mail::{Excluded, Mode};
+use crate::mail::{Charge, Excluded, Mode, State};
 use crate::store::{self, EndReason, History, Plan, plans};
 
 use super::clock::now;
@@ -97,14 +99,18 @@ fn recorded_status(
     workspace: &Workspace,
     run: &store::Run,
     alive: Option<u32>,
-    quotas: &BTreeMap<String, Vec<QuotaView>>,
+    quotas: &BTreeMap<String, Allowed>,
 ) -> Status {
     let plan = Plan::open(workspace.state_dir(), run.plan).ok();
     let mode = plan.as_ref().map_or(Mode::Personal, |plan| plan.head().content.mode);
     let mut relays = relay_views(run);
     for (name, view) in &mut relays {
-        view.quotas = quotas.get(name).cloned().unwrap_or_default();
+        view.quotas = quotas.get(name).map(|allowed| allowed.quotas.clone()).unwrap_or_default();
     }
+    // Whoever is pending goes as soon as a relay has room again, whoever is deferred when they are due.
+    let room = run.relays.iter().filter_map(|(name, ..)| quotas.get(name.as_str())?.room).min();
+    let room = room.filter(|_| run.tally.of(State::Pending) > 0);
+    let next = run.next_due.into_iter().chain(room).min();
     let stage = stage_of(run, alive);
     let finished = (stage == Stage::Finished).then_some(run.ended).flatten().map(|(_, at)| at);
     let batches = u64::from(run.batches);
@@ -120,7 +126,7 @@ fn recorded_status(
         relays,
         started: Some(run.started),
         finished,
-        next_attempt: run.next_due.filter(|_| stage != Stage::Finished),
+        next_attempt: next.filter(|_| stage == Stage::Interrupted),
         sandbox: run.sandbox,
     }
 }
@@ -166,13 +172,25 @@ pub(super) fn relay_views(run: &store::Run) -> BTreeMap<String, RelayView> {
     run.relays.iter().map(|(name, _, standing)| (name.to_string(), view(standing))).collect()
 }
 
-/// The quotas of every relay by name; none where `relays.toml` cannot be read now.
-fn quotas(workspace: &Workspace, history: &History) -> BTreeMap<String, Vec<QuotaView>> {
+/// What a relay's account may send.
+struct Allowed {
+    quotas: Vec<QuotaView>,
+    /// When one more message fits every quota.
+    room: Option<Timestamp>,
+}
+
+/// What every relay's account may send, by name; none where `relays.toml` cannot be read now.
+fn quotas(workspace: &Workspace, history: &History) -> BTreeMap<String, Allowed> {
     let Ok(relays) = Relays::load(workspace) else { return BTreeMap::new() };
     let at = now();
     let views = |relay: &Relay| {
         let usage = history.usages.get(&relay.account()).cloned().unwrap_or_default();
-        quota_views(relay, &usage, at)
+        let fits = |charge| {
+            relay.quotas.iter().map(|quota| quota.free_at(&usage, at, relay.reserve, charge)).collect()
+        };
+        let fits: Option<Vec<Timestamp>> = fits(Charge::message(1));
+        let room = fits.and_then(|each| each.into_iter().max()).filter(|room| *room > at);
+        Allowed { quotas: quota_views(relay, &usage, at), room }
     };
     relays.relays.iter().map(|relay| (relay.name.to_string(), views(relay))).collect()
 }

@@ -133,7 +133,9 @@ impl Surveyor<'_> {
                     Render::Strict => block.push(recipient.clone()),
                     Render::No => self.offer(&mut planner, recipient, take)?,
                 },
-                Entry::Invalid { row, what, .. } => planner.exclude(row, Reason::Invalid, &what),
+                Entry::Invalid { row, email, what } => {
+                    planner.exclude(row, Reason::Invalid, &invalid(&email, &what));
+                }
                 Entry::Filtered { row } => planner.exclude(row, Reason::Filtered, ""),
             }
             if block.len() == BLOCK {
@@ -159,7 +161,10 @@ impl Surveyor<'_> {
         for (recipient, fault) in block.iter().zip(render(self.composer, block)) {
             match fault {
                 None => self.offer(planner, recipient, take)?,
-                Some(fault) => planner.exclude(recipient.row, Reason::Invalid, &fault.to_string()),
+                Some(fault) => {
+                    let what = invalid(recipient.address.as_str(), &fault.to_string());
+                    planner.exclude(recipient.row, Reason::Invalid, &what);
+                }
             }
         }
         block.clear();
@@ -184,6 +189,11 @@ impl Surveyor<'_> {
             Err(_) => Ok(()),
         }
     }
+}
+
+/// What is wrong with a row, and whose it is where that is known.
+fn invalid(email: &str, what: &str) -> String {
+    if email.is_empty() { what.to_owned() } else { format!("`{email}`: {what}") }
 }
 
 /// What is wrong with each of `rows`, rendered on every core.

@@ -32,6 +32,9 @@ const LONGEST_BUSY_PAUSE: Duration = Duration::from_hours(1);
 /// How long a relay rests whose sessions all failed.
 const CONNECTION_PAUSE: Duration = Duration::from_secs(15);
 const LONGEST_CONNECTION_PAUSE: Duration = Duration::from_mins(15);
+/// How long a relay rests that never took a message in this run: its name or port may be wrong, and whoever
+/// started the run is still watching.
+const UNPROVEN_PAUSE: Duration = Duration::from_secs(1);
 /// After how many lost cohorts a relay is stopped that never took a message in this run.
 const UNREACHABLE: u32 = 4;
 /// How long a relay rests of whose refusal nothing is known.
@@ -74,7 +77,11 @@ impl Scheduler {
                 self.pause_login(now, relay, trouble, decision);
             }
             (Class::Host, _) => self.pause_host(now, relay, trouble, decision),
-            (Class::Connection, _) => self.lose_connection(now, relay, trouble, decision),
+            // A certificate that nobody vouches for, or no TLS at all, will not mend itself.
+            (Class::Connection, Permanence::Permanent) => {
+                self.stop(relay, trouble.words.clone(), decision);
+            }
+            (Class::Connection, Permanence::Transient) => self.lose_connection(now, relay, trouble, decision),
             (Class::Unknown, _) => match verdict.scope {
                 Scope::Connection | Scope::Relay | Scope::Host => {
                     self.pause_unknown(now, relay, trouble, decision);
@@ -202,7 +209,8 @@ impl Scheduler {
         if deaths >= UNREACHABLE && !lane.proven {
             return self.stop(relay, trouble.words.clone(), decision);
         }
-        let pause = doubled(CONNECTION_PAUSE, deaths, LONGEST_CONNECTION_PAUSE);
+        let first = if lane.proven { CONNECTION_PAUSE } else { UNPROVEN_PAUSE };
+        let pause = doubled(first, deaths, LONGEST_CONNECTION_PAUSE);
         let pause = trouble.verdict.wait.map_or(pause, |wait| wait.max(pause));
         self.pause(now, relay, (Class::Connection, pause), decision);
     }
