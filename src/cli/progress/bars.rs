@@ -13,6 +13,7 @@ use crate::cli::escape;
 use crate::cli::words::shortened;
 use crate::engine::Status;
 
+use super::echo::Echo;
 use super::pace::Pace;
 use super::picture::{self, Moment, RelayLine};
 
@@ -30,16 +31,22 @@ pub(super) struct Bars {
     overall: ProgressBar,
     trouble: ProgressBar,
     relays: BTreeMap<String, (ProgressBar, Pace)>,
+    /// Held for its drop only.
+    echo: Option<Echo>,
 }
 
 impl Bars {
     /// Bars for a campaign that stands like this.
     pub(super) fn new(status: &Status) -> Self {
-        Self::on(ProgressDrawTarget::stderr_with_hz(DRAWN_A_SECOND), status)
+        let mut bars = Self::on(ProgressDrawTarget::stderr_with_hz(DRAWN_A_SECOND), status);
+        bars.echo = Echo::without_controls();
+        bars
     }
 
     fn on(target: ProgressDrawTarget, status: &Status) -> Self {
         let screen = MultiProgress::with_draw_target(target);
+        // Written over and not cleared first, so that nothing flickers.
+        screen.set_move_cursor(true);
         let style = ProgressStyle::with_template("{prefix:.bold} {wide_bar:.cyan/dim} {msg}")
             .expect("the template is well formed")
             .progress_chars("━╸─");
@@ -47,7 +54,7 @@ impl Bars {
         let bar = bar.with_prefix(shortened(&escape::line(&status.campaign), NAME));
         let overall = screen.add(bar.with_position(picture::settled(&status.recipients)));
         let trouble = screen.add(ProgressBar::new(0).with_style(message("{msg:.yellow}")));
-        Self { screen, overall, trouble, relays: BTreeMap::new() }
+        Self { screen, overall, trouble, relays: BTreeMap::new(), echo: None }
     }
 
     /// Shows how everything stands, `at` so long after the run began.
@@ -82,10 +89,13 @@ impl Bars {
 
 impl Drop for Bars {
     fn drop(&mut self) {
+        // What is not written over again must be cleared.
+        self.screen.set_move_cursor(false);
         for bar in self.relays.values().map(|(bar, _)| bar).chain([&self.overall, &self.trouble]) {
             bar.finish_and_clear();
         }
         let _ = self.screen.clear();
+        drop(self.echo.take());
     }
 }
 
@@ -105,25 +115,35 @@ mod tests {
     use crate::cli::samples;
     use crate::engine::Recipients;
 
-    /// A terminal that remembers each line as it was drawn.
+    /// A terminal that remembers each picture it was shown.
     #[derive(Debug, Clone)]
     struct Recorder {
         columns: u16,
-        drawn: Arc<Mutex<Vec<String>>>,
+        pictures: Arc<Mutex<Vec<String>>>,
     }
 
     impl Recorder {
+        fn begin(&self) {
+            self.pictures.lock().expect("no thread panicked").push(String::new());
+        }
+
         fn draw(&self, text: &str) {
-            let mut drawn = self.drawn.lock().expect("no thread panicked");
-            match drawn.last_mut() {
-                Some(last) if !text.starts_with('\n') => last.push_str(text),
-                Some(_) | None => drawn.push(text.trim_start_matches('\n').to_owned()),
+            let mut pictures = self.pictures.lock().expect("no thread panicked");
+            match pictures.last_mut() {
+                Some(picture) => picture.push_str(text),
+                None => pictures.push(text.to_owned()),
             }
         }
 
+        /// Every line of every picture; each fills the window, so the next begins where it ends.
         fn lines(&self) -> Vec<String> {
-            let drawn = self.drawn.lock().expect("no thread panicked");
-            drawn.iter().map(|line| console::strip_ansi_codes(line).trim_end().to_owned()).collect()
+            let pictures = self.pictures.lock().expect("no thread panicked");
+            let whole = |picture: &String| {
+                let text: Vec<char> = console::strip_ansi_codes(picture).replace('\r', "").chars().collect();
+                let lines = text.chunks(usize::from(self.columns)).map(|line| line.iter().collect());
+                lines.collect::<Vec<String>>()
+            };
+            pictures.iter().flat_map(whole).collect()
         }
     }
 
@@ -135,6 +155,7 @@ mod tests {
             20
         }
         fn move_cursor_up(&self, _: usize) -> io::Result<()> {
+            self.begin();
             Ok(())
         }
         fn move_cursor_down(&self, _: usize) -> io::Result<()> {
@@ -148,7 +169,6 @@ mod tests {
         }
         fn write_line(&self, text: &str) -> io::Result<()> {
             self.draw(text);
-            self.draw("\n");
             Ok(())
         }
         fn write_str(&self, text: &str) -> io::Result<()> {
@@ -156,7 +176,7 @@ mod tests {
             Ok(())
         }
         fn clear_line(&self) -> io::Result<()> {
-            self.draw("\n");
+            self.begin();
             Ok(())
         }
         fn flush(&self) -> io::Result<()> {
@@ -167,7 +187,7 @@ mod tests {
     #[test]
     fn the_bars_fill_a_window() {
         for columns in [80, 200] {
-            let term = Recorder { columns, drawn: Arc::default() };
+            let term = Recorder { columns, pictures: Arc::default() };
             let target = ProgressDrawTarget::term_like(Box::new(term.clone()));
             let recipients =
                 Recipients { planned: 1_000, pending: 400, accepted: 600, ..Recipients::default() };
@@ -183,7 +203,8 @@ mod tests {
             let mut bars = Bars::on(target, &status);
             bars.show(&status, &pace, &moment, Duration::from_secs(1));
             let lines = term.lines();
-            let bar = lines.iter().find(|line| line.ends_with("left")).expect("the bar");
+            let bar =
+                lines.iter().find(|line| line.ends_with("left")).unwrap_or_else(|| panic!("{lines:#?}"));
             assert!(
                 bar.starts_with("welcome ━") && bar.ends_with("600/1,000  600/s  0.7 s left"),
                 "{lines:?}"

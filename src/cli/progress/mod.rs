@@ -7,9 +7,10 @@
 //! - `watch`: the loop between engine and watcher;
 //! - `pace`: how fast, and how much longer;
 //! - `picture`: what there is to see, as text for a width;
-//! - `bars`, `lines`, `stream`: the ways to show it.
+//! - `bars`, `lines`, `stream`: the ways to show it; `echo`: what the terminal writes by itself.
 
 mod bars;
+mod echo;
 mod lines;
 mod pace;
 mod picture;
