@@ -42,6 +42,8 @@ pub(crate) fn yes(question: &str) -> Result<bool, CliError> {
     Confirm::new()
         .with_prompt(question)
         .default(false)
+        // Else a Return behind the letter would fall into what comes next.
+        .wait_for_newline(true)
         .interact_on(&Term::stderr())
         .map_err(|error| CliError::Io { doing: "asking", source: std::io::Error::other(error) })
 }

@@ -155,7 +155,7 @@ fn test(workspace: &Workspace, operator: &Operator, named: Option<&str>) -> Resu
     if states.iter().any(|state| state.relay.name == relay && state.relay.is_sandbox()) {
         operator
             .printer
-            .say(&format!("`{}` is the built-in sandbox: it begins and ends with each run.", relay));
+            .say(&format!("`{relay}` is the built-in sandbox: it begins and ends with each run."));
         operator.printer.next("mailrun sandbox", "runs it by itself");
         return Ok(Exit::Done);
     }

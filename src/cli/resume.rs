@@ -54,6 +54,15 @@ enum Policy {
     Resend,
 }
 
+/// What the operator was told of the uncertain before the run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Heard {
+    /// Nothing yet.
+    Nothing,
+    /// How many, and why.
+    All,
+}
+
 /// Does it.
 ///
 /// # Errors
@@ -61,7 +70,7 @@ enum Policy {
 pub(crate) fn run(args: &ResumeArgs, operator: &Operator) -> Result<Exit, CliError> {
     let workspace = operator.workspace()?;
     let campaign = operator.campaign(&workspace, args.campaign.as_deref())?;
-    let uncertain = choose(args.uncertain, operator, &workspace, &campaign)?;
+    let (uncertain, heard) = choose(args.uncertain, operator, &workspace, &campaign)?;
     let orders = Orders {
         wait: if args.no_wait { Wait::Never } else { Wait::ForWork },
         limit: None,
@@ -70,7 +79,7 @@ pub(crate) fn run(args: &ResumeArgs, operator: &Operator) -> Result<Exit, CliErr
     };
     let watched = block_on(async {
         let run = Run::resume(workspace, &campaign, relay_names(&args.relays).as_deref(), orders)?;
-        tell_of(&run, operator, uncertain);
+        tell_of(&run, operator, uncertain, heard);
         let watcher = Watcher::new(operator, run.status(), None, operator.zone.clone());
         watch(run, watcher).await
     })?;
@@ -78,7 +87,7 @@ pub(crate) fn run(args: &ResumeArgs, operator: &Operator) -> Result<Exit, CliErr
 }
 
 /// What the operator should know before the run goes on.
-fn tell_of(run: &Run, operator: &Operator, uncertain: Uncertain) {
+fn tell_of(run: &Run, operator: &Operator, uncertain: Uncertain, heard: Heard) {
     let printer = operator.printer;
     for note in run.notes() {
         printer.note(&escape::line(&note));
@@ -89,7 +98,9 @@ fn tell_of(run: &Run, operator: &Operator, uncertain: Uncertain) {
     match uncertain {
         Uncertain::Resend => warn(&doubt_resent(run.uncertain())),
         Uncertain::Skip => {
-            warn(&doubt(run.uncertain()));
+            if heard == Heard::Nothing {
+                warn(&doubt(run.uncertain()));
+            }
             let campaign = run.status().campaign;
             printer.say(&format!("  they are listed by: mailrun report {campaign} --state uncertain --csv"));
         }
@@ -102,10 +113,10 @@ fn choose(
     operator: &Operator,
     workspace: &Workspace,
     campaign: &str,
-) -> Result<Uncertain, CliError> {
+) -> Result<(Uncertain, Heard), CliError> {
     match (policy, operator.asking) {
-        (Some(Policy::Skip), _) | (None, Asking::Never) => Ok(Uncertain::Skip),
-        (Some(Policy::Resend), _) => Ok(Uncertain::Resend),
+        (Some(Policy::Skip), _) | (None, Asking::Never) => Ok((Uncertain::Skip, Heard::Nothing)),
+        (Some(Policy::Resend), _) => Ok((Uncertain::Resend, Heard::Nothing)),
         (Some(Policy::Ask), Asking::Never) => Err(CliError::Usage {
             what: "--uncertain ask, and nobody is here to ask".to_owned(),
             hint: "--uncertain skip leaves them, --uncertain resend writes to them again".to_owned(),
@@ -114,14 +125,15 @@ fn choose(
             let found = engine::status(workspace, Some(campaign))?;
             let uncertain = found.first().map_or(0, |status| status.recipients.uncertain);
             if uncertain == 0 {
-                return Ok(Uncertain::Skip);
+                return Ok((Uncertain::Skip, Heard::Nothing));
             }
             operator.printer.say(&doubt(uncertain));
             let question = format!(
                 "Write to the {} again? Some may get it twice",
                 counted(uncertain, "uncertain recipient")
             );
-            Ok(if ask::yes(&question)? { Uncertain::Resend } else { Uncertain::Skip })
+            let uncertain = if ask::yes(&question)? { Uncertain::Resend } else { Uncertain::Skip };
+            Ok((uncertain, Heard::All))
         }
     }
 }

@@ -142,8 +142,9 @@ impl Summary<'_> {
 /// The sentence about recipients of whom nobody can know.
 pub(crate) fn doubt(uncertain: u64) -> String {
     format!(
-        "{} may or may not have received this mail (the connection or the run ended after the message was \
-         sent, and before the reply). Nothing was sent twice.",
+        "{} may or may not have received this mail:\n\
+         the connection or the run ended after the message was sent and before the reply.\n\
+         Nothing was sent twice.",
         counted(uncertain, "recipient")
     )
 }
@@ -151,7 +152,8 @@ pub(crate) fn doubt(uncertain: u64) -> String {
 /// The same, if they are written to again.
 pub(crate) fn doubt_resent(uncertain: u64) -> String {
     format!(
-        "{} may or may not have received this mail, and {} written to again, as you asked: some may get it twice.",
+        "{} may or may not have received this mail, and {} written to again,\n\
+         as you asked: some may get it twice.",
         counted(uncertain, "recipient"),
         is(uncertain)
     )

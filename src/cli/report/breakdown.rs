@@ -135,11 +135,9 @@ impl Breakdown {
             ]);
             for error in errors.iter().take(SHOWN) {
                 let class = error.class.map_or("-", Class::name);
-                rows.add([
-                    number(error.recipients),
-                    class.to_owned(),
-                    escape::line(&error.reply).into_owned(),
-                ]);
+                let code = error.code.map(|code| format!("{code} ")).unwrap_or_default();
+                let reply = format!("{code}{}", escape::line(&error.reply));
+                rows.add([number(error.recipients), class.to_owned(), reply]);
             }
             text.push_str(&section("By error", &rows, errors.len(), "more kind"));
             text.push_str(&meanings(&errors));
@@ -196,9 +194,9 @@ pub(super) mod tests {
     fn recipients_are_counted_by_domain_and_error() {
         console::set_colors_enabled(false);
         let mut breakdown = Breakdown::default();
-        breakdown.add(&row("a@example.com", State::Accepted, 250, "250 ok"));
-        breakdown.add(&row("b@example.com", State::Rejected, 550, "550 5.1.1 no b"));
-        breakdown.add(&row("c@example.org", State::Rejected, 550, "550 5.1.1 no c"));
+        breakdown.add(&row("a@example.com", State::Accepted, 250, "ok"));
+        breakdown.add(&row("b@example.com", State::Rejected, 550, "5.1.1 no b"));
+        breakdown.add(&row("c@example.org", State::Rejected, 550, "5.1.1 no c"));
         assert_eq!(breakdown.domains()[0].domain, "example.com");
         assert_eq!(breakdown.errors().len(), 1);
         let expected = "
