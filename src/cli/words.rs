@@ -47,11 +47,12 @@ pub(crate) fn is(count: u64) -> &'static str {
     if count == 1 { "is" } else { "are" }
 }
 
-/// How long something took or takes, in its two largest units: `0.4 s`, `42 s`, `3 min 20 s`, `2 h 05 min`,
+/// How long something took or takes, in its two largest units: `5 ms`, `0.4 s`, `42 s`, `3 min 20 s`, `2 h 05 min`,
 /// `3 d 4 h`.
 pub(crate) fn duration(duration: Duration) -> String {
     let seconds = duration.as_secs();
     match seconds {
+        0 if duration.as_millis() < 100 => format!("{} ms", duration.as_millis()),
         0..10 => format!("{:.1} s", duration.as_secs_f64()),
         10..60 => format!("{seconds} s"),
         60..3_600 => format!("{} min {:02} s", seconds / 60, seconds % 60),
@@ -185,6 +186,7 @@ mod tests {
     #[test]
     fn durations_show_their_two_largest_units() {
         let table = [
+            (5, "5 ms"),
             (400, "0.4 s"),
             (42_000, "42 s"),
             (200_000, "3 min 20 s"),
