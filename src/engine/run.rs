@@ -301,14 +301,13 @@ fn is_momentary(wait: &Wait) -> bool {
     })
 }
 
+/// What holds the run back: what binds the relay that may go on first.
 fn cause_of_wait(wait: &Wait) -> Option<Cause> {
-    let binds = |wanted| wait.bounds.iter().any(|(_, kind, _)| *kind == wanted);
-    if binds(BoundKind::Quota) {
-        Some(Cause::Quota)
-    } else if binds(BoundKind::Window) || binds(BoundKind::Retry) {
-        Some(Cause::Window)
-    } else {
-        None
+    let first = wait.bounds.iter().min_by_key(|(_, _, until)| until.unwrap_or(Timestamp::MAX));
+    match first.map(|(_, kind, _)| *kind)? {
+        BoundKind::Quota => Some(Cause::Quota),
+        BoundKind::Window | BoundKind::Retry => Some(Cause::Window),
+        BoundKind::Rate | BoundKind::Sessions | BoundKind::Pause | BoundKind::Stopped => None,
     }
 }
 

@@ -289,6 +289,8 @@ pub(in crate::relay) const EVERYBODY: &[Rule] = &[
     said(Connection, "timeout exceeded").code(&[421, 451]),
     said(Connection, "idle").code(&[421]),
     said(Connection, "timed out").code(&[421]),
+    // Postfix counts refused recipients as errors of the session: another session is as good as new.
+    said(Connection, "too many errors").code(&[421]),
     said(Protocol, "too many errors"),
     said(Protocol, "improper use of smtp command pipelining"),
     said(Protocol, "synchronization error"),
