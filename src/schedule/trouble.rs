@@ -70,17 +70,15 @@ impl Scheduler {
             (Class::Quota, _) => self.close_quota(now, relay, verdict.wait, decision),
             (Class::Rate, _) => self.slow_down(now, relay, verdict.wait, decision),
             (Class::Concurrency, _) => self.lose_session(now, relay, verdict.wait, decision),
-            (Class::Login | Class::Protocol, Permanence::Permanent) | (Class::Blocked, _) => {
+            // A certificate that nobody vouches for, or no TLS at all, will not mend itself either.
+            (Class::Login | Class::Protocol | Class::Connection, Permanence::Permanent)
+            | (Class::Blocked, _) => {
                 self.stop(relay, trouble.words.clone(), decision);
             }
             (Class::Login | Class::Protocol, Permanence::Transient) => {
                 self.pause_login(now, relay, trouble, decision);
             }
             (Class::Host, _) => self.pause_host(now, relay, trouble, decision),
-            // A certificate that nobody vouches for, or no TLS at all, will not mend itself.
-            (Class::Connection, Permanence::Permanent) => {
-                self.stop(relay, trouble.words.clone(), decision);
-            }
             (Class::Connection, Permanence::Transient) => self.lose_connection(now, relay, trouble, decision),
             (Class::Unknown, _) => match verdict.scope {
                 Scope::Connection | Scope::Relay | Scope::Host => {
