@@ -108,8 +108,9 @@ fn recorded_status(
         view.quotas = quotas.get(name).map(|allowed| allowed.quotas.clone()).unwrap_or_default();
     }
     // Whoever is pending goes as soon as a relay has room again, whoever is deferred when they are due.
-    let room = run.relays.iter().filter_map(|(name, ..)| quotas.get(name.as_str())?.room).min();
-    let room = room.filter(|_| run.tally.of(State::Pending) > 0);
+    let used = run.relays.iter().filter_map(|(name, ..)| quotas.get(name.as_str()));
+    let rooms: Option<Vec<Timestamp>> = used.map(|allowed| allowed.room).collect();
+    let room = rooms.and_then(|rooms| rooms.into_iter().min()).filter(|_| run.tally.of(State::Pending) > 0);
     let next = run.next_due.into_iter().chain(room).min();
     let stage = stage_of(run, alive);
     let finished = (stage == Stage::Finished).then_some(run.ended).flatten().map(|(_, at)| at);
@@ -175,7 +176,7 @@ pub(super) fn relay_views(run: &store::Run) -> BTreeMap<String, RelayView> {
 /// What a relay's account may send.
 struct Allowed {
     quotas: Vec<QuotaView>,
-    /// When one more message fits every quota.
+    /// When one more message fits every quota; none if it fits now, or never will.
     room: Option<Timestamp>,
 }
 

@@ -236,15 +236,19 @@ impl Run {
         if self.scheduler.out() > 0 {
             return Flow::Until(until);
         }
-        let is_long = wait.until.is_none_or(|until| until.duration_since(at) > SHORT_WAIT);
-        if self.orders.wait == orders::Wait::Never && (is_long || !is_momentary(&wait)) {
+        let goes_on = goes_on_soon(&wait, at);
+        if self.orders.wait == orders::Wait::Never && !goes_on {
             return Flow::End(Some(cause_of_wait(&wait).unwrap_or(Cause::Window)));
         }
-        if self.waiting.as_ref().is_none_or(|told| told.bounds != wait.bounds) && !is_momentary(&wait) {
+        if goes_on {
+            self.waiting = None;
+            return Flow::Until(until);
+        }
+        if self.waiting.as_ref().is_none_or(|told| told.bounds != wait.bounds) {
             let bounds = wait.bounds.iter().map(|(relay, kind, until)| (self.name(*relay), *kind, *until));
             tell(events, Event::Waiting { until: wait.until, bounds: bounds.collect() });
         }
-        self.waiting = (!is_momentary(&wait)).then_some(wait);
+        self.waiting = Some(wait);
         Flow::Until(until)
     }
 
@@ -293,10 +297,12 @@ pub(super) fn tell(events: &UnboundedSender<Event>, event: Event) {
     let _ = events.send(event);
 }
 
-/// Whether everything that binds is over in a moment and is no reason to tell or to leave.
-fn is_momentary(wait: &Wait) -> bool {
-    wait.bounds.iter().all(|(_, kind, _)| match kind {
-        BoundKind::Rate | BoundKind::Sessions | BoundKind::Pause => true,
+/// Whether some relay goes on in a moment: that is no reason to tell anybody, or to leave.
+fn goes_on_soon(wait: &Wait, at: Timestamp) -> bool {
+    wait.bounds.iter().any(|(_, kind, until)| match kind {
+        BoundKind::Rate | BoundKind::Sessions | BoundKind::Pause => {
+            until.is_none_or(|until| until.duration_since(at) <= SHORT_WAIT)
+        }
         BoundKind::Quota | BoundKind::Window | BoundKind::Retry | BoundKind::Stopped => false,
     })
 }
