@@ -28,12 +28,10 @@ const LABEL_LIMIT: usize = 63;
 /// let address = Address::parse(" <mailto:Ada@BÜCHER.example> ").expect("one address");
 /// assert_eq!(address.as_str(), "Ada@xn--bcher-kva.example");
 /// ```
+///
+/// Inside is lettre's address, which is laxer: it takes quotes, literals and domains without a dot.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Address {
-    text: Box<str>,
-    /// Where the `@` stands in `text`.
-    at: u16,
-}
+pub struct Address(lettre::Address);
 
 /// Why a text is no address. Fits after "`x` is not an address: ".
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -109,9 +107,11 @@ impl Address {
         {
             return None;
         }
-        let mut text = text.to_owned();
-        text[at + 1..].make_ascii_lowercase();
-        Some(Self { text: text.into_boxed_str(), at: u16::try_from(at).ok()? })
+        let (local, domain) = (&text[..at], &text[at + 1..]);
+        if domain.bytes().any(|octet| octet.is_ascii_uppercase()) {
+            return Some(Self(lettre::Address::new_dangerous(local, domain.to_ascii_lowercase())));
+        }
+        Some(Self(lettre::Address::new_dangerous(local, domain)))
     }
 
     fn parse_carefully(text: &str) -> Result<Self, AddressError> {
@@ -129,48 +129,40 @@ impl Address {
         if local.len() + 1 + domain.len() > ADDRESS_LIMIT {
             return Err(AddressError::TooLong { limit: ADDRESS_LIMIT, place: "in all" });
         }
-        Ok(Self::join(local, &domain))
-    }
-
-    fn join(local: &str, domain: &str) -> Self {
-        let mut text = String::with_capacity(local.len() + 1 + domain.len());
-        text.push_str(local);
-        text.push('@');
-        text.push_str(domain);
-        let at = u16::try_from(local.len()).expect("a local part has at most 64 octets");
-        Self { text: text.into_boxed_str(), at }
+        // Ours are the stricter rules; that lettre sees an address in it too is a second opinion.
+        lettre::Address::new(local, &domain).map(Self).map_err(|_| AddressError::Domain(domain))
     }
 
     /// The whole address, without angle brackets.
     pub fn as_str(&self) -> &str {
-        &self.text
+        self.0.as_ref()
     }
 
     /// What stands before the `@`.
     pub fn local_part(&self) -> &str {
-        &self.text[..usize::from(self.at)]
+        self.0.user()
     }
 
     /// What stands behind the `@`: A-labels, lower case.
     pub fn domain(&self) -> &str {
-        &self.text[usize::from(self.at) + 1..]
+        self.0.domain()
     }
 
     /// Whether only a server with SMTPUTF8 (RFC 6531) takes it.
     pub fn needs_smtputf8(&self) -> bool {
-        !self.text.is_ascii()
+        !self.as_str().is_ascii()
     }
 
     /// The address without regard to the case of its letters, for duplicates and suppressions.
     pub fn key(&self) -> AddressKey {
         let mut lower = [0_u8; ADDRESS_LIMIT];
-        let hash = if self.text.is_ascii() {
-            let lower = &mut lower[..self.text.len()];
-            lower.copy_from_slice(self.text.as_bytes());
+        let hash = if self.as_str().is_ascii() {
+            let lower = &mut lower[..self.as_str().len()];
+            lower.copy_from_slice(self.as_str().as_bytes());
             lower.make_ascii_lowercase();
             blake3::hash(lower)
         } else {
-            blake3::hash(self.text.to_lowercase().as_bytes())
+            blake3::hash(self.as_str().to_lowercase().as_bytes())
         };
         let (head, _) = hash.as_bytes().split_first_chunk::<16>().expect("a hash has 32 octets");
         AddressKey(u128::from_be_bytes(*head))
@@ -309,19 +301,19 @@ fn domain_to_ascii(domain: &str) -> Result<String, AddressError> {
 
 impl fmt::Display for Address {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(&self.text)
+        formatter.write_str(self.as_str())
     }
 }
 
 impl fmt::Debug for Address {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "Address({})", self.text)
+        write!(formatter, "Address({})", self.as_str())
     }
 }
 
 impl Serialize for Address {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&self.text)
+        serializer.serialize_str(self.as_str())
     }
 }
 
