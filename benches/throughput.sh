@@ -62,7 +62,7 @@ measure() {
 
 # A run counts only if it brought everybody home.
 all_accepted() {
-    "$binary" report bench --json --dir "$scratch/workspace" --state "$scratch/state" |
+    "$binary" report bench --json --dir "$scratch/workspace" --state-dir "$scratch/state" |
         python3 -c 'import json, sys
 accepted = json.load(sys.stdin)["recipients"]["accepted"]
 sys.exit(0 if accepted == int(sys.argv[1]) else f"only {accepted} were accepted")' "$messages"

@@ -44,6 +44,9 @@ Exit codes:
   5    nothing of that name           15   state unusable
   129, 130, 143   ended by SIGHUP, SIGINT, SIGTERM; state saved";
 
+/// The clap id of the state directory, by which a command can give it another name.
+pub(crate) const STATE_DIR: &str = "state_dir";
+
 /// Bulk mailing campaigns from the terminal: nobody twice, nobody lost, no quota broken
 #[derive(Debug, Parser)]
 #[command(name = "mailrun", version, styles = STYLES, after_help = AFTER_HELP)]
@@ -65,7 +68,11 @@ pub(crate) struct Global {
     #[arg(long, global = true, value_name = "DIR", env = "MAILRUN_DIR", hide_env_values = true)]
     pub(crate) dir: Option<PathBuf>,
     /// Where mailrun keeps its state [default: `.mailrun` in the workspace]
-    #[arg(long, global = true, value_name = "DIR")]
+    // `report` has a `--state` of its own and takes this one as `--state-dir`: see `ReportArgs`.
+    #[arg(
+        id = STATE_DIR, long = "state", global = true, value_name = "DIR", env = "MAILRUN_STATE",
+        hide_env_values = true
+    )]
     pub(crate) state: Option<PathBuf>,
     /// Say nothing but data and errors
     #[arg(short, long, global = true, conflicts_with = "verbose")]
@@ -142,6 +149,8 @@ pub(crate) enum Command {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use clap::CommandFactory as _;
 
     use super::*;
@@ -169,5 +178,20 @@ mod tests {
         let cli = cli.expect("parses");
         assert!(cli.global.json);
         assert_eq!(cli.global.color, When::Never);
+    }
+
+    #[test]
+    fn the_state_directory_can_be_named_with_every_command() {
+        let table: [&[&str]; 5] = [
+            &["--state", "/s", "report", "autumn"],
+            &["--state", "/s", "report", "autumn", "--state", "rejected"],
+            &["report", "--state", "rejected", "--state-dir", "/s"],
+            &["send", "autumn", "--state", "/s"],
+            &["suppress", "list", "--state", "/s"],
+        ];
+        for words in table {
+            let cli = Cli::try_parse_from([&["mailrun"], words].concat()).expect("parses");
+            assert_eq!(cli.global.state.as_deref(), Some(Path::new("/s")), "{words:?}");
+        }
     }
 }

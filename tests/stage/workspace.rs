@@ -150,6 +150,7 @@ impl Workspace {
             .env("TZ", "UTC")
             .env("NO_COLOR", "1")
             .env_remove("MAILRUN_DIR")
+            .env_remove("MAILRUN_STATE")
             .env_remove("RUST_BACKTRACE");
         command
     }

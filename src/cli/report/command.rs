@@ -1,7 +1,10 @@
 //! The flags of `report`, and which of its forms is written.
 
+use std::path::PathBuf;
+
 use serde::Serialize;
 
+use crate::cli::args::STATE_DIR;
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
 use crate::cli::operator::Operator;
@@ -36,6 +39,11 @@ pub(crate) struct ReportArgs {
     /// Only recipients in this state
     #[arg(long, value_name = "STATE", value_parser = state)]
     state: Option<State>,
+    /// Where mailrun keeps its state; `--state DIR` before `report` does the same
+    // Of the same id as the global flag, so that clap takes this for it and leaves `--state` to us.
+    #[arg(id = STATE_DIR, long = "state-dir", value_name = "DIR", help_heading = "Everywhere")]
+    #[arg(env = "MAILRUN_STATE", hide_env_values = true)]
+    state_dir: Option<PathBuf>,
 }
 
 fn state(name: &str) -> Result<State, String> {
