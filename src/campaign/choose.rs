@@ -2,7 +2,7 @@
 //!
 //! The campaign and the relays are each in order by themselves; here they meet.
 
-use crate::mail::{Address, Fault, Place, RelayName};
+use crate::mail::{Address, Fault, Mode, Place, RelayName};
 
 use super::error::CampaignError;
 use super::load::Campaign;
@@ -107,6 +107,8 @@ impl Campaign {
         let (url, mailto) = (unsubscribe.url.is_some(), unsubscribe.mailto.is_some());
         let what = match (url, mailto) {
             (true, true | false) => return warnings,
+            // A message that many share cannot say who leaves, so there is nothing better to be had.
+            (false, true) if self.content.mode == Mode::Grouped => return warnings,
             (false, true) => {
                 "unsubscribing by mail works, but is not the one click that Gmail and Yahoo ask for"
             }

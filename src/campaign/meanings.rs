@@ -170,10 +170,6 @@ pub(super) fn unsubscribe(text: &UnsubscribeText, sheet: &mut Sheet) -> Unsubscr
         if !typed.starts_with("{{") && !typed.to_ascii_lowercase().starts_with("https://") {
             let wrong = Wrong::new("one-click unsubscription needs an https address (RFC 8058)");
             sheet.wrong(url.span(), wrong.hint("write https://.. or a column: \"{{unsubscribe_link}}\""));
-        } else if !typed.contains("{{") {
-            let wrong =
-                Wrong::new("everybody gets the same unsubscribe address, so it cannot tell who leaves");
-            sheet.warn(url.span(), wrong.hint("put {{token}} into it"));
         }
     }
     Unsubscribe { url: text.url.as_ref().map(|url| sheet.source(url)), mailto }

@@ -21,7 +21,7 @@ use super::names::{Names, Row};
 use super::preview::Preview;
 use super::template::{Engine, LARGEST, Stop, Template, View};
 use super::token::{self, CampaignTag, Keys, RecipientTag};
-use super::unsubscribe::{self, WaysOut};
+use super::unsubscribe::{self, WaysOut, Whose};
 use super::walk::Language;
 
 /// What To says where no recipient may be named (RFC 5322, 3.4, a group without members).
@@ -41,6 +41,8 @@ pub struct Composer {
     needs: BTreeSet<usize>,
     /// Those that the link's template asks handlebars for.
     link_needs: BTreeSet<usize>,
+    /// Whom the link names.
+    whose: Whose,
     /// From and Reply-To, as they stand in every message.
     skeleton: Vec<u8>,
     boundary: String,
@@ -111,13 +113,17 @@ impl Composer {
         }
         drop(partials);
         let campaign = CampaignTag::new(keys, &content.campaign, content.edition);
+        let of_link =
+            parts.link.iter().flat_map(|link| link.used.iter().map(|number| names.value(*number).1));
+        let whose = Whose::of(content.mode, of_link);
         Ok(Self {
             engine: Engine::new(&content, names),
             needs: parts.body().flat_map(Template::needs).collect(),
             used: parts.all().flat_map(|template| template.used.iter().copied()).collect(),
             link_needs: parts.link.iter().flat_map(Template::needs).collect(),
             parts,
-            skeleton: skeleton(&content)?,
+            whose,
+            skeleton: headers::skeleton(&content)?,
             boundary: token::boundary(keys, campaign),
             common_token: token::sign(keys, campaign, None),
             keys: keys.clone(),
@@ -216,7 +222,7 @@ impl Composer {
             }
             None => None,
         };
-        let ways_out = WaysOut::new(link, unsubscribe::mailbox(&self.content), token);
+        let ways_out = WaysOut::new(link, self.whose, unsubscribe::mailbox(&self.content), token);
         let view = View::new(Row { recipient, token, unsubscribe_url: ways_out.url() }, &self.needs);
         let header = |what: &str, template: &Template| {
             let value = template.render(&self.engine, &view).map_err(|stop| fail(what, template, stop))?;
@@ -385,18 +391,6 @@ impl fmt::Debug for Composer {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.debug_struct("Composer").field("plan", &self.plan).finish_non_exhaustive()
     }
-}
-
-fn skeleton(content: &Content) -> Result<Vec<u8>, Vec<Fault>> {
-    let mut out = Vec::new();
-    let mailboxes = [("From", Some(&content.from)), ("Reply-To", content.reply_to.as_ref())];
-    for (name, mailbox) in mailboxes {
-        if let Some(mailbox) = mailbox {
-            headers::mailbox(&mut out, name, &headers::clean(&mailbox.name), mailbox.address.as_str())
-                .map_err(|unsound| vec![Fault::error(format!("{name}: {unsound}"))])?;
-        }
-    }
-    Ok(out)
 }
 
 /// The first sixteen octets of a hash.

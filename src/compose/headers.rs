@@ -11,6 +11,8 @@ use jiff::Timestamp;
 use jiff::fmt::rfc2822::DateTimePrinter;
 use jiff::tz::TimeZone;
 
+use crate::mail::{Content, Fault};
+
 use super::error::Unsound;
 use super::words::{encode, is_plain, phrase};
 
@@ -164,6 +166,22 @@ fn fold(out: &mut Vec<u8>, mut used: usize, value: &str) -> Result<(), Unsound> 
         used += word.len();
     }
     Ok(())
+}
+
+/// From and Reply-To, as they stand in every message of a campaign.
+///
+/// # Errors
+/// A mailbox that does not fit into a header.
+pub(super) fn skeleton(content: &Content) -> Result<Vec<u8>, Vec<Fault>> {
+    let mut out = Vec::new();
+    let mailboxes = [("From", Some(&content.from)), ("Reply-To", content.reply_to.as_ref())];
+    for (name, found) in mailboxes {
+        if let Some(found) = found {
+            mailbox(&mut out, name, &clean(&found.name), found.address.as_str())
+                .map_err(|unsound| vec![Fault::error(format!("{name}: {unsound}"))])?;
+        }
+    }
+    Ok(out)
 }
 
 #[cfg(test)]

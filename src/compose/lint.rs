@@ -11,6 +11,7 @@ use crate::mail::{Content, Fault, Mode, Severity, Source, nearest};
 use super::headers;
 use super::names::{BUILT_IN, Names, UNSUBSCRIBE_URL};
 use super::parse::{self, Parsed};
+use super::unsubscribe::Whose;
 use super::walk::{self, Language};
 
 /// Everything that is wrong with the templates of a campaign, errors and warnings, in the order of the
@@ -173,7 +174,8 @@ impl<'a> Survey<'a> {
                 }
             }
             Mode::Personal => {
-                if part.used.is_empty() {
+                let values = part.used.iter().map(|used| names.value(*used).1);
+                if Whose::of(content.mode, values) == Whose::Nobody {
                     let what = "the unsubscribe link is the same for everybody: it cannot say who leaves";
                     self.faults.push(Fault::warning(what).at(at).hint("put {{token}} into it"));
                 }

@@ -71,6 +71,14 @@ impl Value {
         }
     }
 
+    /// Whether it can say of which recipient a personal message is.
+    pub(super) fn tells_apart(&self) -> bool {
+        match self {
+            Self::Column { .. } | Self::Email | Self::Token => true,
+            Self::Constant(_) | Self::UnsubscribeUrl => false,
+        }
+    }
+
     /// Whether it may differ from one recipient of a grouped campaign to the next.
     pub(super) fn is_personal(&self) -> bool {
         match self {

@@ -3,18 +3,40 @@
 
 use std::fmt::Write;
 
-use crate::mail::{Address, Content};
+use crate::mail::{Address, Content, Mode};
 
 use super::error::Unsound;
 use super::headers;
+use super::names::Value;
 
 /// Octets of a link, so that it fits on one line of a header, which cannot be folded within it.
 const LINK: usize = 900;
+
+/// Whom a link names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Whose {
+    /// One recipient, who can leave by it with one click.
+    Recipient,
+    /// Nobody: it is the same for all.
+    Nobody,
+}
+
+impl Whose {
+    /// Whom a link with these `values` in it names, in a campaign of this mode.
+    pub(super) fn of<'a>(mode: Mode, values: impl IntoIterator<Item = &'a Value>) -> Self {
+        let mut values = values.into_iter();
+        match mode {
+            Mode::Personal if values.any(Value::tells_apart) => Self::Recipient,
+            Mode::Personal | Mode::Grouped => Self::Nobody,
+        }
+    }
+}
 
 /// The ways out of one message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct WaysOut {
     link: Option<String>,
+    whose: Whose,
     mailto: Option<String>,
 }
 
@@ -29,7 +51,7 @@ pub(super) fn mailbox(content: &Content) -> Option<&Address> {
 
 impl WaysOut {
     /// The ways out by `link`, which was checked, and by a mail to `mailbox` with `token` in its subject.
-    pub(super) fn new(link: Option<String>, mailbox: Option<&Address>, token: &str) -> Self {
+    pub(super) fn new(link: Option<String>, whose: Whose, mailbox: Option<&Address>, token: &str) -> Self {
         let mailto = mailbox.map(|address| {
             let mut uri = String::with_capacity(address.as_str().len() + token.len() + 40);
             uri.push_str("mailto:");
@@ -45,7 +67,7 @@ impl WaysOut {
             uri.push_str(token);
             uri
         });
-        Self { link, mailto }
+        Self { link, whose, mailto }
     }
 
     /// What `{{unsubscribe_url}}` stands for: the link, or else the mailto address.
@@ -53,9 +75,11 @@ impl WaysOut {
         self.link.as_deref().or(self.mailto.as_deref()).unwrap_or_default()
     }
 
-    /// Whether the link takes a one-click request, which only https may (RFC 8058, 3.1).
+    /// Whether the link takes a one-click request: only https may, and only a link that says by itself who
+    /// leaves (RFC 8058, 3.1).
     pub(super) fn is_one_click(&self) -> bool {
-        self.link.as_deref().is_some_and(|link| link.starts_with("https://"))
+        self.whose == Whose::Recipient
+            && self.link.as_deref().is_some_and(|link| link.starts_with("https://"))
     }
 
     /// The value of List-Unsubscribe, unfolded.
@@ -140,14 +164,15 @@ mod tests {
     #[test]
     fn there_is_always_a_way_out() {
         let address = Address::parse("un+sub%x@example.com").expect("an address");
-        let ways = WaysOut::new(Some("https://u.example.com/t".into()), Some(&address), "T");
+        let ways =
+            WaysOut::new(Some("https://u.example.com/t".into()), Whose::Recipient, Some(&address), "T");
         let mut out = Vec::new();
         ways.write(&mut out);
         let expected = "List-Unsubscribe: <https://u.example.com/t>,\r\n \
             <mailto:un+sub%25x@example.com?subject=unsubscribe%20T>\r\n\
             List-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n";
         assert_eq!(String::from_utf8(out).expect("text"), expected);
-        let ways = WaysOut::new(None, Some(&address), "T");
+        let ways = WaysOut::new(None, Whose::Nobody, Some(&address), "T");
         assert!(!ways.is_one_click());
         assert_eq!(ways.url(), "mailto:un+sub%25x@example.com?subject=unsubscribe%20T");
     }

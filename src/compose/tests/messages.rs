@@ -126,6 +126,26 @@ fn a_way_out_and_a_token_are_in_every_message() {
 }
 
 #[test]
+fn a_link_that_names_nobody_takes_no_one_click() {
+    let table = [
+        (Mode::Personal, "https://u.example.com/{{token}}", true, 0),
+        (Mode::Personal, "https://u.example.com/?city={{city}}", true, 0),
+        (Mode::Personal, "https://u.example.com/leave", false, 1),
+        (Mode::Personal, "https://u.example.com/{{campaign}}", false, 1),
+        (Mode::Grouped, "https://u.example.com/leave", false, 0),
+        (Mode::Grouped, "https://u.example.com/{{token}}", false, 0),
+    ];
+    for (mode, url, one_click, warnings) in table {
+        let mut content = content();
+        (content.mode, content.unsubscribe.url) = (mode, Some(source(url)));
+        assert_eq!(lint::lint(&content).len(), warnings, "{mode:?} {url}");
+        let message = compose(content, ["a", "Rom", "", ""]).expect("composed");
+        assert!(message.contains("List-Unsubscribe: <https://u.example.com/"), "{mode:?} {url}");
+        assert_eq!(message.contains("List-Unsubscribe-Post:"), one_click, "{mode:?} {url}");
+    }
+}
+
+#[test]
 fn a_grouped_message_names_nobody() {
     let mut content = content();
     (content.mode, content.subject) = (Mode::Grouped, source("News from {{city}}"));
