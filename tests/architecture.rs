@@ -49,7 +49,8 @@ const HOMES: [(&str, &[&str]); 18] = [
     ("handlebars", &["compose"]),
     ("mail_auth", &["compose"]),
     ("csv", &["campaign"]),
-    ("toml", &["campaign"]),
+    // The cli reads one file of its own: `sandbox --persona`.
+    ("toml", &["campaign", "cli"]),
     ("governor", &["policy"]),
     ("rustls", &["smtp"]),
     ("tokio_rustls", &["smtp"]),

@@ -31,7 +31,7 @@ mod extension;
 mod reply;
 mod session;
 #[cfg(test)]
-pub(crate) mod specimen;
+mod specimen;
 mod stream;
 mod timeouts;
 mod tls;
@@ -49,6 +49,8 @@ pub use error::SmtpError;
 pub use extension::{Extension, Extensions};
 pub use reply::{Malformed, RawReply, Replies};
 pub use session::{ClearTo, Security, Session, Target};
+#[cfg(test)]
+pub(crate) use specimen::{OpenGate, message};
 pub use stream::{Encryption, Ends, Stream};
 pub use timeouts::Timeouts;
 pub use tls::Trust;

@@ -12,8 +12,7 @@ use tokio::time::timeout;
 use super::super::submit::{Report, Unsendable};
 use super::*;
 use crate::mail::{Batch, BatchId, Class, Doubt, Outcome, RecipientNo, RelayNo, RunNo, Settled};
-use crate::smtp::specimen::{OpenGate, message};
-use crate::smtp::{ClearTo, Login, Security};
+use crate::smtp::{ClearTo, Login, OpenGate, Security, message};
 
 /// What a server does out of the common: for the number of a connection and a line heard on it, another
 /// reply than usual. An empty one closes, [`SILENCE`] says nothing any more.

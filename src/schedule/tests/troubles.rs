@@ -33,6 +33,7 @@ fn troubles_stop_pause_or_slow_the_relay_by_their_class() {
         (Class::Login, Scope::Relay, Permanent, Err(StopReason::NoRelay)),
         (Class::Blocked, Scope::Relay, Permanent, Err(StopReason::NoRelay)),
         (Class::Protocol, Scope::Relay, Permanent, Err(StopReason::NoRelay)),
+        (Class::Connection, Scope::Relay, Permanent, Err(StopReason::NoRelay)),
         (Class::Content, Scope::Campaign, Permanent, Err(StopReason::Content { words: "no".into() })),
     ];
     for (class, scope, permanence, expected) in table {
@@ -58,7 +59,8 @@ fn one_lost_connection_pauses_nobody_and_a_cohort_does() {
     scheduler.trouble(start(), RelayNo(0), &lost);
     assert_eq!(
         scheduler.view(start())[0].waits,
-        Some((BoundKind::Pause, Some(start() + Duration::from_secs(15))))
+        Some((BoundKind::Pause, Some(start() + Duration::from_secs(1)))),
+        "a relay that never took a message is tried again soon"
     );
     let mut now = start();
     for _ in 0..3 {
