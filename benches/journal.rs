@@ -1,5 +1,5 @@
 //! Measures the journal: how many intents and outcomes a second, how many octets a recipient, and how long
-//! a process takes to be ready again. `cargo run --release --example journal_rate -- 1000000 DIR`
+//! a process takes to be ready again. `cargo bench --bench journal -- 1000000 DIR`
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

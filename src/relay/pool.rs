@@ -9,6 +9,7 @@
 
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -32,6 +33,8 @@ const HAND_BACK: Duration = Duration::from_secs(1);
 pub struct RelayPool {
     settings: RelaySettings,
     target: Target,
+    /// How many sessions the relay was found to bear.
+    bears: AtomicUsize,
 }
 
 impl RelayPool {
@@ -41,7 +44,18 @@ impl RelayPool {
     /// `tls_ca` holds no certificate, or no authority at all is trusted.
     pub fn new(settings: RelaySettings) -> Result<Self, SmtpError> {
         let target = settings.target()?;
-        Ok(Self { settings, target })
+        let bears = AtomicUsize::new(settings.sessions);
+        Ok(Self { settings, target, bears })
+    }
+
+    /// From now on no session is opened beyond so many, nor beyond the settings; at least one may be. Those
+    /// open beyond it end by themselves.
+    pub fn bear(&self, sessions: u32) {
+        self.bears.store(usize::try_from(sessions).unwrap_or(usize::MAX), Ordering::Relaxed);
+    }
+
+    fn most_sessions(&self) -> usize {
+        self.settings.sessions.min(self.bears.load(Ordering::Relaxed)).max(1)
     }
 
     fn usher(self: Arc<Self>, work: Work, gate: Arc<dyn Gate>, reports: Reports) -> Usher {
@@ -104,7 +118,7 @@ impl Usher {
             Leave::Never(trouble) if self.sessions.is_empty() => Step::Refuse(trouble),
             Leave::At(until) => Step::Pause(until),
             Leave::Never(_) | Leave::AfterTheOther => Step::Watch,
-            Leave::Now if self.sessions.len() >= self.pool.settings.sessions.max(1) => Step::Watch,
+            Leave::Now if self.sessions.len() >= self.pool.most_sessions() => Step::Watch,
             Leave::Now if self.shared.idle.is_any() => Step::Watch,
             Leave::Now => Step::Draw,
         }
