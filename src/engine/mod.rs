@@ -41,6 +41,8 @@ mod settling;
 mod shutdown;
 mod suppress;
 mod survey;
+#[cfg(test)]
+mod tests;
 mod told;
 mod view;
 mod whatif;

@@ -140,10 +140,20 @@ impl Run {
     ///
     /// # Errors
     /// If the state cannot be written any more: what was not recorded is named uncertain by the next start.
-    pub async fn drive(mut self, events: UnboundedSender<Event>) -> Result<Ending, EngineError> {
+    pub async fn drive(self, events: UnboundedSender<Event>) -> Result<Ending, EngineError> {
+        let path = || self.store.root().join("control");
+        let shutdown = Shutdown::listen().map_err(|source| EngineError::Io { path: path(), source })?;
+        self.drive_until(shutdown, events).await
+    }
+
+    /// The same, heeding these signals.
+    pub(super) async fn drive_until(
+        mut self,
+        shutdown: Shutdown,
+        events: UnboundedSender<Event>,
+    ) -> Result<Ending, EngineError> {
         let path = self.store.root().join("control");
         let io = |source| EngineError::Io { path: path.clone(), source };
-        let shutdown = Shutdown::listen().map_err(io)?;
         let (control, requests) = Control::listen(self.store.root()).map_err(io)?;
         let mut beat = interval(BEAT);
         beat.set_missed_tick_behavior(MissedTickBehavior::Skip);

@@ -7,7 +7,9 @@
 use std::io;
 use std::time::Duration;
 
-use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 
 /// How long replies are waited for after SIGTERM or SIGHUP: well within systemd's 90 seconds.
@@ -25,11 +27,11 @@ pub(super) enum Wish {
 /// Listens for the signals that end a run.
 #[derive(Debug)]
 pub(super) struct Shutdown {
-    interrupt: Signal,
-    terminate: Signal,
-    hangup: Signal,
+    signals: UnboundedReceiver<i32>,
     first: Option<i32>,
     deadline: Option<Instant>,
+    /// Pass on what the process is sent; they end with this.
+    ears: JoinSet<()>,
 }
 
 impl Shutdown {
@@ -38,13 +40,21 @@ impl Shutdown {
     /// # Errors
     /// If the process cannot install a handler.
     pub(super) fn listen() -> io::Result<Self> {
-        Ok(Self {
-            interrupt: signal(SignalKind::interrupt())?,
-            terminate: signal(SignalKind::terminate())?,
-            hangup: signal(SignalKind::hangup())?,
-            first: None,
-            deadline: None,
-        })
+        let (sender, signals) = unbounded_channel();
+        let mut shutdown = Self::hear(signals);
+        for kind in [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()] {
+            let mut signal = signal(kind)?;
+            let sender: UnboundedSender<i32> = sender.clone();
+            shutdown.ears.spawn(async move {
+                while signal.recv().await.is_some() && sender.send(kind.as_raw_value()).is_ok() {}
+            });
+        }
+        Ok(shutdown)
+    }
+
+    /// Heeds the signals whose numbers come through `signals`.
+    pub(super) fn hear(signals: UnboundedReceiver<i32>) -> Self {
+        Self { signals, first: None, deadline: None, ears: JoinSet::new() }
     }
 
     /// The number of the first signal that came: 1, 2 or 15.
@@ -56,9 +66,7 @@ impl Shutdown {
     pub(super) async fn wish(&mut self) -> Wish {
         let deadline = self.deadline;
         let number = tokio::select! {
-            _ = self.interrupt.recv() => SignalKind::interrupt().as_raw_value(),
-            _ = self.terminate.recv() => SignalKind::terminate().as_raw_value(),
-            _ = self.hangup.recv() => SignalKind::hangup().as_raw_value(),
+            Some(number) = self.signals.recv() => number,
             () = until(deadline) => {
                 self.deadline = None;
                 return Wish::Abort;
