@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use crate::campaign::Workspace;
 use crate::engine::{Desk, EngineError, Inspection, LeftOut};
 use crate::mail::{Fault, Reason, Severity};
 
@@ -13,34 +14,62 @@ use super::limits;
 use super::operator::Operator;
 use super::page::Page;
 use super::plan::Reading;
-use super::printer::{data, json};
+use super::printer::{complain, data, json};
 use super::table::{Align, Rows, Width};
 use super::words::{counted, number};
 
 /// Rows left out that are listed, unless more are asked for with -v.
 const ROWS_SHOWN: usize = 20;
 
+const AFTER_HELP: &str = "\
+Examples:
+  mailrun check                  every campaign
+  mailrun check autumn
+  mailrun check autumn -v        every row that is left out
+  mailrun check autumn --json";
+
 /// Flags of `check`.
 #[derive(Debug, clap::Args)]
-#[command(
-    after_help = "Examples:\n  mailrun check autumn\n  mailrun check autumn -v        every row that is left out\n  mailrun check autumn --json"
-)]
+#[command(after_help = AFTER_HELP)]
 pub(crate) struct CheckArgs {
-    /// The campaign; may be left out if there is one only
+    /// The campaign; all of them if none is named
     #[arg(value_name = "CAMPAIGN")]
     campaign: Option<String>,
 }
 
-/// Does it.
+/// Does it; in JSON, one document a campaign.
 ///
 /// # Errors
 /// The files cannot be read at all.
 pub(crate) fn run(args: &CheckArgs, operator: &Operator) -> Result<Exit, CliError> {
     let workspace = operator.workspace()?;
-    let campaign = operator.campaign(&workspace, args.campaign.as_deref())?;
-    let desk = match Desk::load(workspace, &campaign, None) {
+    let campaigns = operator.campaigns(&workspace, args.campaign.as_deref())?;
+    if let [only] = &*campaigns {
+        let exit = check(workspace, only, operator)?;
+        if exit == Exit::Done && !operator.printer.is_json() {
+            let next = format!("mailrun plan {only}");
+            operator.printer.next(&next, "shows who gets mail, when, through which relay");
+        }
+        return Ok(exit);
+    }
+    let mut worst = Exit::Done;
+    for campaign in &campaigns {
+        let exit = check(workspace.clone(), campaign, operator).unwrap_or_else(|error| {
+            diagnostic::show(&error);
+            error.exit(operator.state())
+        });
+        if worst == Exit::Done {
+            worst = exit;
+        }
+    }
+    Ok(worst)
+}
+
+/// Checks one campaign.
+fn check(workspace: Workspace, campaign: &str, operator: &Operator) -> Result<Exit, CliError> {
+    let desk = match Desk::load(workspace, campaign, None) {
         Ok(desk) => desk,
-        Err(error) => return unreadable(error, operator, &campaign),
+        Err(error) => return unreadable(error, operator, campaign),
     };
     let inspection = {
         let reading = Reading::new(operator, "checking");
@@ -49,24 +78,24 @@ pub(crate) fn run(args: &CheckArgs, operator: &Operator) -> Result<Exit, CliErro
     let mut faults = desk.warnings();
     // What the templates are warned of is among the warnings already.
     faults.extend(inspection.faults.iter().filter(|fault| fault.severity == Severity::Error).cloned());
-    let wrong = faults.iter().any(|fault| fault.severity == Severity::Error);
-    let exit = if wrong { Exit::Invalid } else { Exit::Done };
+    let errors = faults.iter().filter(|fault| fault.severity == Severity::Error).count() as u64;
+    let exit = if errors > 0 || inspection.unfit.is_some() { Exit::Invalid } else { Exit::Done };
     if operator.printer.is_json() {
-        json(&as_json(&campaign, Some(&inspection), &faults))?;
+        json(&as_json(campaign, Some(&inspection), &faults))?;
         return Ok(exit);
     }
     diagnostic::show_faults(&faults);
     for note in desk.notes() {
         operator.printer.note(&escape::line(&note));
     }
-    data(&text(&campaign, &inspection, operator))?;
-    if exit == Exit::Done {
-        operator
-            .printer
-            .next(&format!("mailrun plan {campaign}"), "shows who gets mail, when, through which relay");
-    } else {
-        let errors = faults.iter().filter(|fault| fault.severity == Severity::Error).count() as u64;
-        operator.printer.say(&format!("{} to mend before anything is sent", counted(errors, "fault")));
+    if errors > 0 {
+        let mend = counted(errors, "fault");
+        operator.printer.say(&format!("{campaign}: {mend} to mend before anything is sent"));
+        return Ok(exit);
+    }
+    data(&text(campaign, &inspection, operator))?;
+    if let Some(unfit) = &inspection.unfit {
+        complain(&format!("{} {campaign}: {unfit}", diagnostic::label(Severity::Error)));
     }
     Ok(exit)
 }
@@ -134,6 +163,7 @@ fn as_json(campaign: &str, inspection: Option<&Inspection>, faults: &[Fault]) ->
         "good": inspection.map(|inspection| inspection.good),
         "excluded": inspection.map(|inspection| inspection.excluded),
         "left_out": left_out,
+        "unfit": inspection.and_then(|inspection| inspection.unfit.as_ref()).map(ToString::to_string),
         "faults": faults,
     })
 }
@@ -178,7 +208,8 @@ mod tests {
             })
             .collect();
         let excluded = Excluded { invalid: 25, ..Excluded::default() };
-        let inspection = Inspection { rows: 100, good: 75, excluded, left_out, faults: Vec::new() };
+        let inspection =
+            Inspection { rows: 100, good: 75, excluded, left_out, faults: Vec::new(), unfit: None };
         let operator = crate::cli::samples::operator(std::path::Path::new("."));
         let text = text("autumn", &inspection, &operator);
         assert!(text.contains("... and 5 more rows (all with -v)"), "{text}");

@@ -12,7 +12,7 @@ use miette::{
     SourceCode, SourceSpan, SpanContents, ThemeCharacters, ThemeStyles,
 };
 
-use crate::engine::{EngineError, LeftOut};
+use crate::engine::{EngineError, LeftOut, Unfit};
 use crate::mail::{Fault, Place, Severity};
 
 use super::check::reason;
@@ -43,8 +43,11 @@ pub(crate) fn show(error: &CliError) {
     } else {
         show_faults(&faults);
     }
-    if let CliError::Engine(EngineError::Rows { samples, invalid, .. }) = error {
-        show_rows(samples, *invalid);
+    if let CliError::Engine(EngineError::Rows(
+        Unfit::Unrendered { samples, count, .. } | Unfit::TooManyInvalid { samples, count, .. },
+    )) = error
+    {
+        show_rows(samples, *count);
     }
     if let CliError::Engine(EngineError::Differs { what }) = error {
         for difference in what {
@@ -70,7 +73,9 @@ pub(crate) fn show_faults(faults: &[Fault]) {
 
 fn show_rows(samples: &[LeftOut], all: u64) {
     for sample in samples.iter().take(ROWS_SHOWN) {
-        complain(&format!("  row {}: {}", number(u64::from(sample.row)), reason(sample)));
+        let email =
+            if sample.email.is_empty() { String::new() } else { format!(" {}", escape::line(&sample.email)) };
+        complain(&format!("  row {}{email}: {}", number(u64::from(sample.row)), reason(sample)));
     }
     let shown = samples.len().min(ROWS_SHOWN) as u64;
     if all > shown {
@@ -97,7 +102,8 @@ fn strong(text: &str) -> String {
     Style::new().for_stderr().bold().apply_to(text).to_string()
 }
 
-fn label(severity: Severity) -> String {
+/// `error:` or `warning:`.
+pub(crate) fn label(severity: Severity) -> String {
     let style = Style::new().for_stderr().bold();
     match severity {
         Severity::Error => style.red().apply_to("error:").to_string(),

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use thiserror::Error;
 
 use crate::campaign::CampaignError;
-use crate::engine::EngineError;
+use crate::engine::{EngineError, Unfit};
 use crate::mail::{Class, Fault};
 use crate::store::StoreError;
 
@@ -166,7 +166,7 @@ fn of_engine(error: &EngineError, state: Option<&Path>) -> Exit {
         EngineError::Campaign(_)
         | EngineError::Faults(_)
         | EngineError::Row { .. }
-        | EngineError::Rows { .. }
+        | EngineError::Rows(_)
         | EngineError::Relay { .. } => Exit::Invalid,
         EngineError::Store(StoreError::Locked { .. }) => Exit::Locked,
         EngineError::Store(_) => Exit::State,
@@ -206,10 +206,10 @@ fn hint_of_engine(error: &EngineError) -> Option<String> {
         | EngineError::Row { .. }
         | EngineError::Io { .. }
         | EngineError::Store(_) => None,
-        EngineError::Rows { too_many: true, .. } => {
+        EngineError::Rows(Unfit::TooManyInvalid { .. }) => {
             Some("`mailrun check` lists them; is it the right file, delimiter and column?".to_owned())
         }
-        EngineError::Rows { .. } => {
+        EngineError::Rows(Unfit::Unrendered { .. }) => {
             Some("`mailrun check` lists them; --skip-invalid sends to the others".to_owned())
         }
         EngineError::NeverPlanned { campaign } => {

@@ -125,6 +125,22 @@ impl Operator {
         }
     }
 
+    /// The campaigns that are meant: the one named, the one whose folder we stand in, or else all.
+    ///
+    /// # Errors
+    /// There is none of that name, or none at all.
+    pub(crate) fn campaigns(
+        &self,
+        workspace: &Workspace,
+        named: Option<&str>,
+    ) -> Result<Vec<String>, CliError> {
+        let known = workspace.campaign_names()?;
+        if named.is_some() || known.len() < 2 || self.standing_in(workspace).is_some() {
+            return Ok(vec![self.campaign(workspace, named)?]);
+        }
+        Ok(known)
+    }
+
     /// The campaign in whose folder the operator stands, if any.
     fn standing_in(&self, workspace: &Workspace) -> Option<String> {
         let here = std::path::absolute(self.here().ok()?).ok()?;
@@ -203,6 +219,8 @@ mod tests {
         let workspace = operator.workspace().expect("a workspace");
         let error = operator.campaign(&workspace, None).expect_err("two");
         assert_eq!(error.hint().as_deref(), Some("name one of `autumn` and `welcome`"));
+        assert_eq!(operator.campaigns(&workspace, None).expect("all of them"), ["autumn", "welcome"]);
+        assert_eq!(operator.campaigns(&workspace, Some("autumn")).expect("one"), ["autumn"]);
         let error = operator.campaign(&workspace, Some("welcom")).expect_err("misspelt");
         assert_eq!(error.hint().as_deref(), Some("did you mean `welcome`?"));
         assert_eq!(error.exit(None), crate::cli::Exit::NotFound);

@@ -13,7 +13,8 @@ use crate::compose::{Composer, Keys, lint};
 use crate::mail::{Content, Excluded, Fault, PlanId, RelayName, Severity};
 use crate::store;
 
-use super::error::EngineError;
+use super::error::{EngineError, Unfit};
+use super::prepare::Invalid;
 use super::relays::password;
 use super::survey::{Known, LeftOut, Render, Survey, Surveyor};
 
@@ -47,6 +48,8 @@ pub struct Inspection {
     pub left_out: Vec<LeftOut>,
     /// What is wrong with templates and settings, errors first.
     pub faults: Vec<Fault>,
+    /// Why `send` would refuse the list, if so.
+    pub unfit: Option<Unfit>,
 }
 
 impl Desk {
@@ -118,17 +121,19 @@ impl Desk {
         let mut faults = lint(&self.campaign.content);
         faults.sort_by_key(|fault| fault.severity);
         if faults.iter().any(|fault| fault.severity == Severity::Error) {
-            let nobody = Excluded::default();
-            return Ok(Inspection { rows: 0, good: 0, excluded: nobody, left_out: Vec::new(), faults });
+            let excluded = Excluded::default();
+            let left_out = Vec::new();
+            return Ok(Inspection { rows: 0, good: 0, excluded, left_out, faults, unfit: None });
         }
         let content = Arc::new(self.campaign.content.clone());
         let composer = composer(content, &Self::any_keys(), PlanId([0; 16]))?;
         let known = self.suppressed()?;
         let survey = self.surveyor(&composer, Render::Strict, &known).survey(&mut |_| Ok(()), watch)?;
         let excluded = survey.excluded();
+        let unfit = survey.unfit(Invalid::Stop);
         let Survey { rows, planned, .. } = survey;
         let left_out = planned.samples.into_iter().map(LeftOut::from).collect();
-        Ok(Inspection { rows, good: rows - excluded.total(), excluded, left_out, faults })
+        Ok(Inspection { rows, good: rows - excluded.total(), excluded, left_out, faults, unfit })
     }
 
     pub(super) fn surveyor<'a>(

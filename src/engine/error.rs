@@ -12,7 +12,7 @@ use crate::campaign::CampaignError;
 use crate::mail::{Class, Fault, Place, RelayName};
 use crate::store::StoreError;
 
-use super::survey::LeftOut;
+use super::survey::{INVALID_PERCENT, LeftOut};
 use super::view::Stage;
 
 /// Why the engine could not do what it was asked.
@@ -27,18 +27,9 @@ pub enum EngineError {
     /// Templates do not fit the list.
     #[error("{} in the templates", plural(.0.len()))]
     Faults(Vec<Fault>),
-    /// Rows that cannot be sent to, and nobody said to leave them out.
-    #[error("{invalid} of {rows} rows are invalid: they cannot be written to")]
-    Rows {
-        /// How many.
-        invalid: u64,
-        /// Of how many rows.
-        rows: u64,
-        /// The first of them.
-        samples: Vec<LeftOut>,
-        /// Whether `--skip-invalid` would help, or too many are wrong for that.
-        too_many: bool,
-    },
+    /// The list is not fit to be sent to.
+    #[error(transparent)]
+    Rows(#[from] Unfit),
     /// `send` on a campaign that has work left.
     #[error("{campaign} is not finished")]
     Unfinished {
@@ -124,6 +115,31 @@ pub enum EngineError {
     Unavailable {
         /// What.
         what: String,
+    },
+}
+
+/// Why a list is not fit to be sent to.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum Unfit {
+    /// Rows that do not render, and nobody said to leave them out.
+    #[error("{count} of {rows} rows {} not render", if *.count == 1 { "does" } else { "do" })]
+    Unrendered {
+        /// How many.
+        count: u64,
+        /// Of how many rows.
+        rows: u64,
+        /// The first of them.
+        samples: Vec<LeftOut>,
+    },
+    /// More rows are invalid, for whatever reason, than in a list that is meant.
+    #[error("{count} of {rows} rows are invalid, more than {INVALID_PERCENT} %")]
+    TooManyInvalid {
+        /// How many.
+        count: u64,
+        /// Of how many rows.
+        rows: u64,
+        /// The first of them.
+        samples: Vec<LeftOut>,
     },
 }
 

@@ -51,7 +51,7 @@ pub use begin::may_send;
 pub use clock::now;
 pub use control::{Change, Changed};
 pub use desk::{Desk, Inspection};
-pub use error::EngineError;
+pub use error::{EngineError, Unfit};
 pub use event::{Ending, Event, Told};
 pub use orders::{Orders, Tell, Uncertain, Wait};
 pub use prepare::{Again, Invalid, PlanRequest, Planned};

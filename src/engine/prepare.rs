@@ -13,19 +13,15 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::compose::Composer;
-use crate::mail::{AddressKey, Batches, Content, Excluded, Mode, PlanId, Source};
+use crate::mail::{AddressKey, Batches, Content, Mode, PlanId, Source};
 use crate::store::{History, Plan, PlanHead, PlanWriter, StoreError, plans, remove_plan};
 
 use super::desk::{Desk, composer};
-use super::error::EngineError;
+use super::error::{EngineError, Unfit};
 use super::report::PlanReport;
 use super::survey::{Known, LeftOut, Render, Survey, render};
 use super::whatif;
 
-/// Of a hundred rows, so many may be invalid before nobody should go on.
-const INVALID_PERCENT: u64 = 5;
-/// How many rows are shown.
-const SHOWN: usize = 20;
 /// Recipients of a frozen plan that are rendered together.
 const BLOCK: usize = 4096;
 
@@ -38,7 +34,7 @@ pub enum Again {
     Yes,
 }
 
-/// What rows that cannot be written to mean.
+/// What rows that do not render mean.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Invalid {
     /// Nothing is planned.
@@ -106,7 +102,11 @@ impl Desk {
         let composer = composer(Arc::clone(&content), &keys, PlanId([0; 16]))?;
         let known = Known { already: self.already(&history, edition)?, ..self.suppressed()? };
         let (writer, survey) = self.write(&composer, request.render, &known, watch)?;
-        check_rows(&survey, request)?;
+        if request.render == Render::Strict
+            && let Some(unfit) = survey.unfit(request.invalid)
+        {
+            return Err(unfit.into());
+        }
         let batches = survey.planned.batches.clone();
         let origin = Origin { list: (self.list_name(), survey.list.to_hex().to_string()), rows: survey.rows };
         let extra = serde_json::to_value(&origin).unwrap_or(Value::Null);
@@ -327,20 +327,6 @@ pub(super) fn frozen_content(content: &Content, edition: u32) -> Content {
     }
 }
 
-/// Stops a plan whose list is not fit to be sent to.
-fn check_rows(survey: &Survey, request: &PlanRequest) -> Result<(), EngineError> {
-    let Excluded { invalid, .. } = survey.excluded();
-    let too_many = invalid * 100 > survey.rows * INVALID_PERCENT;
-    let stops = invalid > 0 && request.render == Render::Strict;
-    if !stops || (request.invalid == Invalid::Skip && !too_many) {
-        return Ok(());
-    }
-    let invalid_rows =
-        survey.planned.samples.iter().filter(|left| left.reason == crate::mail::Reason::Invalid);
-    let samples = invalid_rows.take(SHOWN).cloned().map(LeftOut::from).collect();
-    Err(EngineError::Rows { invalid, rows: survey.rows, samples, too_many })
-}
-
 /// Renders everybody of a frozen plan.
 fn check_plan(plan: &Plan, composer: &Composer) -> Result<(), EngineError> {
     let mut rows = plan.scan(0..plan.len());
@@ -349,22 +335,14 @@ fn check_plan(plan: &Plan, composer: &Composer) -> Result<(), EngineError> {
         if block.is_empty() {
             return Ok(());
         }
-        let faults: Vec<LeftOut> = block
+        let samples: Vec<LeftOut> = block
             .iter()
             .zip(render(composer, &block))
-            .filter_map(|(recipient, fault)| {
-                let (row, reason) = (recipient.row, crate::mail::Reason::Invalid);
-                fault.map(|fault| LeftOut { row, reason, what: fault.to_string(), email: String::new() })
-            })
+            .filter_map(|(recipient, fault)| Some(LeftOut::unrendered(recipient, &fault?)))
             .collect();
-        if !faults.is_empty() {
-            let invalid = faults.len() as u64;
-            return Err(EngineError::Rows {
-                invalid,
-                rows: u64::from(plan.len()),
-                samples: faults,
-                too_many: true,
-            });
+        if !samples.is_empty() {
+            let count = samples.len() as u64;
+            return Err(Unfit::Unrendered { count, rows: u64::from(plan.len()), samples }.into());
         }
     }
 }

@@ -12,8 +12,13 @@ use crate::compose::{Composer, RowFault};
 use crate::mail::{AddressKey, Excluded, Mode, Reason, Recipient};
 use crate::plan::{self, Planner, Rules, Standing};
 
-use super::error::EngineError;
+use super::error::{EngineError, Unfit};
+use super::prepare::Invalid;
 
+/// Of a hundred rows, so many may be invalid before nobody should go on.
+pub(super) const INVALID_PERCENT: u64 = 5;
+/// How many rows that do not render are kept to be shown.
+const SHOWN: usize = 20;
 /// Rows of a block: enough that handing them out costs nothing beside rendering them, and a few MiB.
 const BLOCK: usize = 4096;
 
@@ -39,15 +44,18 @@ pub struct LeftOut {
     pub email: String,
 }
 
+impl LeftOut {
+    /// The row of `recipient`, which does not render.
+    pub(super) fn unrendered(recipient: &Recipient, fault: &RowFault) -> Self {
+        let email = recipient.address.as_str().to_owned();
+        Self { row: recipient.row, reason: Reason::Invalid, what: fault.to_string(), email }
+    }
+}
+
 impl From<plan::LeftOut> for LeftOut {
     fn from(left_out: plan::LeftOut) -> Self {
-        let plan::LeftOut { row, reason, what } = left_out;
-        match reason {
-            Reason::Invalid => Self { row, reason, what, email: String::new() },
-            Reason::Duplicate | Reason::Filtered | Reason::Suppressed | Reason::Already => {
-                Self { row, reason, what: String::new(), email: what }
-            }
-        }
+        let plan::LeftOut { row, reason, email, what } = left_out;
+        Self { row, reason, what, email }
     }
 }
 
@@ -83,11 +91,37 @@ pub(super) struct Survey {
     pub rows: u64,
     /// Batches, exclusions, and the first rows left out.
     pub planned: plan::Planned,
+    /// Rows that do not render; they are counted among the invalid too.
+    pub unrendered: Unrendered,
     /// A hash over the octets of the list's file.
     pub list: blake3::Hash,
 }
 
+/// Rows that do not render.
+#[derive(Debug, Default)]
+pub(super) struct Unrendered {
+    /// How many.
+    pub count: u64,
+    /// The first of them.
+    pub samples: Vec<LeftOut>,
+}
+
 impl Survey {
+    /// Why nothing should be sent to this list, if so.
+    pub(super) fn unfit(&self, unrendered: Invalid) -> Option<Unfit> {
+        let rows = self.rows;
+        if unrendered == Invalid::Stop && self.unrendered.count > 0 {
+            let Unrendered { count, samples } = &self.unrendered;
+            return Some(Unfit::Unrendered { count: *count, rows, samples: samples.clone() });
+        }
+        let count = self.excluded().invalid;
+        if count * 100 <= rows * INVALID_PERCENT {
+            return None;
+        }
+        let invalid = self.planned.samples.iter().filter(|left| left.reason == Reason::Invalid);
+        Some(Unfit::TooManyInvalid { count, rows, samples: invalid.cloned().map(LeftOut::from).collect() })
+    }
+
     /// Rows left out.
     pub(super) fn excluded(&self) -> Excluded {
         self.planned.excluded
@@ -126,6 +160,7 @@ impl Surveyor<'_> {
         let mut planner = Planner::new(Rules { mode, recipients_per_message: self.recipients_per_message });
         let mut block = Vec::with_capacity(BLOCK);
         let mut rows = 0_u64;
+        let mut unrendered = Unrendered::default();
         while let Some(entry) = list.next()? {
             rows += 1;
             match entry {
@@ -134,21 +169,21 @@ impl Surveyor<'_> {
                     Render::No => self.offer(&mut planner, recipient, take)?,
                 },
                 Entry::Invalid { row, email, what } => {
-                    planner.exclude(row, Reason::Invalid, &invalid(&email, &what));
+                    planner.exclude(row, Reason::Invalid, &email, &what);
                 }
-                Entry::Filtered { row } => planner.exclude(row, Reason::Filtered, ""),
+                Entry::Filtered { row } => planner.exclude(row, Reason::Filtered, "", ""),
             }
             if block.len() == BLOCK {
-                self.settle(&mut planner, &mut block, take)?;
+                self.settle(&mut planner, &mut block, &mut unrendered, take)?;
             }
             if rows.is_multiple_of(BLOCK as u64) {
                 watch(rows);
             }
         }
-        self.settle(&mut planner, &mut block, take)?;
+        self.settle(&mut planner, &mut block, &mut unrendered, take)?;
         watch(rows);
         let hash = list.hash().expect("the list was read to its end");
-        Ok(Survey { rows, planned: planner.finish(), list: hash })
+        Ok(Survey { rows, planned: planner.finish(), unrendered, list: hash })
     }
 
     /// Renders a block and offers whoever can be written to.
@@ -156,14 +191,19 @@ impl Surveyor<'_> {
         &self,
         planner: &mut Planner,
         block: &mut Vec<Recipient>,
+        unrendered: &mut Unrendered,
         take: &mut dyn FnMut(&Recipient) -> Result<(), EngineError>,
     ) -> Result<(), EngineError> {
         for (recipient, fault) in block.iter().zip(render(self.composer, block)) {
             match fault {
                 None => self.offer(planner, recipient, take)?,
                 Some(fault) => {
-                    let what = invalid(recipient.address.as_str(), &fault.to_string());
-                    planner.exclude(recipient.row, Reason::Invalid, &what);
+                    let left_out = LeftOut::unrendered(recipient, &fault);
+                    planner.exclude(left_out.row, left_out.reason, &left_out.email, &left_out.what);
+                    if unrendered.samples.len() < SHOWN {
+                        unrendered.samples.push(left_out);
+                    }
+                    unrendered.count += 1;
                 }
             }
         }
@@ -189,11 +229,6 @@ impl Surveyor<'_> {
             Err(_) => Ok(()),
         }
     }
-}
-
-/// What is wrong with a row, and whose it is where that is known.
-fn invalid(email: &str, what: &str) -> String {
-    if email.is_empty() { what.to_owned() } else { format!("`{email}`: {what}") }
 }
 
 /// What is wrong with each of `rows`, rendered on every core.

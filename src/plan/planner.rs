@@ -46,7 +46,9 @@ pub struct LeftOut {
     pub row: u32,
     /// Why.
     pub reason: Reason,
-    /// The address, or what is wrong with the row.
+    /// The address, where there is one.
+    pub email: String,
+    /// What is wrong with the row; empty where the reason says it all.
     pub what: String,
 }
 
@@ -113,14 +115,14 @@ impl Planner {
                 Standing::Already => Reason::Already,
             }
         };
-        self.exclude(recipient.row, reason, recipient.address.as_str());
+        self.exclude(recipient.row, reason, recipient.address.as_str(), "");
         Err(reason)
     }
 
-    /// Counts a row that is not written to; `what` says what is wrong with it.
-    pub fn exclude(&mut self, row: u32, reason: Reason, what: &str) {
+    /// Counts a row that is not written to; `what` says what is wrong with it where the reason does not.
+    pub fn exclude(&mut self, row: u32, reason: Reason, email: &str, what: &str) {
         if self.excluded.count(reason) < SAMPLES as u64 {
-            self.samples.push(LeftOut { row, reason, what: what.to_owned() });
+            self.samples.push(LeftOut { row, reason, email: email.to_owned(), what: what.to_owned() });
         }
         self.excluded.add(reason);
     }
@@ -200,20 +202,20 @@ mod tests {
         for (row, (address, standing, expected)) in (2_u32..).zip(rows) {
             assert_eq!(planner.offer(&recipient(row, address), standing, None), expected, "row {row}");
         }
-        planner.exclude(8, Reason::Invalid, "there is no @");
+        planner.exclude(8, Reason::Invalid, "h", "there is no @");
         let plan = planner.finish();
         assert_eq!(plan.batches, Batches::Personal { recipients: 2 });
         assert_eq!(plan.order, None);
         let excluded = Excluded { duplicate: 2, suppressed: 1, already: 1, invalid: 1, filtered: 0 };
         assert_eq!(plan.excluded, excluded);
         let samples: Vec<(u32, &str)> =
-            plan.samples.iter().map(|left| (left.row, left.what.as_str())).collect();
+            plan.samples.iter().map(|left| (left.row, left.email.as_str())).collect();
         let expected = [
             (3, "A@example.com"),
             (4, "b@example.com"),
             (5, "b@example.com"),
             (6, "c@example.com"),
-            (8, "there is no @"),
+            (8, "h"),
         ];
         assert_eq!(samples, expected);
     }
@@ -222,9 +224,9 @@ mod tests {
     fn only_the_first_rows_of_a_reason_are_kept() {
         let mut planner = personal();
         for row in 2..1_000 {
-            planner.exclude(row, Reason::Filtered, "where");
+            planner.exclude(row, Reason::Filtered, "", "");
         }
-        planner.exclude(1_000, Reason::Invalid, "there is no @");
+        planner.exclude(1_000, Reason::Invalid, "h", "there is no @");
         let plan = planner.finish();
         assert_eq!(plan.samples.len(), SAMPLES + 1);
         assert_eq!((plan.samples[0].row, plan.samples[SAMPLES].row), (2, 1_000));

@@ -50,3 +50,30 @@ fn a_list_of_a_spreadsheet_is_read_as_it_is() {
     workspace.mailrun(&["plan", "letter"]).ends(0).says("windows-1252");
     workspace.mailrun(&["preview", "letter", "--row", "2"]).ends(0).says("Jörg");
 }
+
+#[test]
+fn a_row_that_does_not_render_stops_send_unless_it_is_skipped() {
+    let workspace = Workspace::letter(1);
+    workspace.list_with(40, "short@example.net,\n");
+    workspace.edit(
+        "campaigns/letter/campaign.toml",
+        "subject = \"{{first_name}}, the letter\"",
+        "subject = \"{{first_name}}\"",
+    );
+    workspace
+        .mailrun(&["check", "letter"])
+        .ends(10)
+        .says("1 of 41 rows does not render")
+        .says("42  short@example.net");
+    let send = workspace.mailrun(&["send", "letter", "--yes"]).ends(10);
+    send.says("1 of 41 rows does not render").says("short@example.net").says("--skip-invalid");
+    workspace.mailrun(&["send", "letter", "--yes", "--skip-invalid", "--expect", "40"]).ends(0);
+}
+
+#[test]
+fn an_invalid_address_is_counted_and_stops_nobody() {
+    let workspace = Workspace::letter(1);
+    workspace.list_with(40, "no address,Nobody\nada@example.net,Lovelace,Ada\n");
+    workspace.mailrun(&["check", "letter"]).ends(0).says("2 invalid");
+    workspace.mailrun(&["send", "letter", "--yes", "--expect", "40"]).ends(0);
+}

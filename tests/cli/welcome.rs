@@ -24,7 +24,8 @@ fn every_example_passes_the_check() {
     for folder in ["campaigns", "templates"] {
         copy(&Path::new(env!("CARGO_MANIFEST_DIR")).join(folder), &workspace.path(folder));
     }
-    workspace.mailrun(&["check"]).ends(0);
+    workspace.mailrun(&["check"]).ends(0).says("statement:").says("welcome:").never_says("warning:");
+    workspace.mailrun(&["plan"]).ends(2).says("which campaign?");
 }
 
 fn copy(from: &Path, to: &Path) {
