@@ -48,13 +48,15 @@ impl Run {
     /// Begins to send a frozen plan: takes the lock and writes down that the run begins.
     ///
     /// # Errors
-    /// Another run holds the workspace, the campaign is unfinished, a password is missing, or the state
+    /// Another run holds the workspace, the campaign is unfinished, somebody in the plan was written to
+    /// since it was made ([`EngineError::Differs`]), a password is missing, or the state
     /// cannot be written.
     pub fn send(desk: Desk, planned: &Planned, orders: Orders) -> Result<Self, EngineError> {
         let clock = Clock::new();
         let store = open(&desk, &clock)?;
-        may_send_now(&desk)?;
+        let history = may_send_now(&desk)?;
         let plan = Arc::new(Plan::open(desk.workspace.state_dir(), planned.id)?);
+        desk.nobody_twice(&plan, &history)?;
         let lanes = Lanes::prepare(&desk, planned.id)?;
         let start = RunStart {
             plan: planned.id,
@@ -195,14 +197,14 @@ fn open(desk: &Desk, clock: &Clock) -> Result<Store, EngineError> {
     Ok(Store::open(desk.workspace.state_dir(), options, &clock.moment())?)
 }
 
-/// The same question as [`may_send`], asked again by whoever holds the lock.
-fn may_send_now(desk: &Desk) -> Result<(), EngineError> {
+/// The same question as [`may_send`], asked again by whoever holds the lock; with all that it is answered by.
+fn may_send_now(desk: &Desk) -> Result<History, EngineError> {
     let history = History::read(desk.workspace.state_dir())?;
     match history.latest(&desk.campaign.name) {
         Some(run) if !run.is_finished() && !run.cancelled => {
             Err(EngineError::Unfinished { campaign: desk.campaign.name.clone(), stage: Stage::Interrupted })
         }
-        Some(_) | None => Ok(()),
+        Some(_) | None => Ok(history),
     }
 }
 

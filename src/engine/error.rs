@@ -50,8 +50,8 @@ pub enum EngineError {
         /// Which.
         campaign: String,
     },
-    /// The files differ from the plan that was named.
-    #[error("the files differ from the plan")]
+    /// The files differ from the plan that was named, or it does not hold any more.
+    #[error("what was planned differs from what is there now")]
     Differs {
         /// Which, and how.
         what: Vec<String>,

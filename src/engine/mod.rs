@@ -7,7 +7,7 @@
 //!
 //! - [`desk`](Desk): a campaign and its relays, ready to be worked on;
 //! - [`survey`](Render): goes through the list, and renders every row;
-//! - [`prepare`](Planned): freezes a plan; [`report`](PlanReport): foretells it; `whatif`: supposes;
+//! - `edition`: who was written to already; [`prepare`](Planned): freezes a plan; [`report`](PlanReport): foretells it; `whatif`: supposes;
 //! - [`preview`](Preview): what recipients would get;
 //! - `begin`: from a plan, or a run that stopped, to a run; `backlog`: what is left to do;
 //! - [`run`](Run): the loop; `settling`: what it does with what it hears; [`orders`](Orders): what it obeys;
@@ -24,6 +24,7 @@ mod begin;
 mod clock;
 mod control;
 mod desk;
+mod edition;
 mod error;
 mod event;
 mod gate;

@@ -3,7 +3,7 @@
 //! A plan is on disk before anything is said about it, and its id names it from then on. Planning takes
 //! no lock: what another process sends meanwhile is heeded when the plan is sent.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -13,8 +13,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::compose::Composer;
-use crate::mail::{AddressKey, Batches, Content, Mode, PlanId, Source};
-use crate::store::{History, Plan, PlanHead, PlanWriter, StoreError, plans, remove_plan};
+use crate::mail::{Batches, Content, Mode, PlanId, Source};
+use crate::store::{History, Plan, PlanHead, PlanWriter, plans, remove_plan};
 
 use super::desk::{Desk, composer};
 use super::error::{EngineError, Unfit};
@@ -144,10 +144,11 @@ impl Desk {
         if !what.is_empty() {
             return Err(EngineError::Differs { what });
         }
+        let history = History::read(state)?;
+        self.nobody_twice(&plan, &history)?;
         let content = Arc::new(plan.head().content.clone());
         let composer = composer(Arc::clone(&content), &self.keys()?, id)?;
         check_plan(&plan, &composer)?;
-        let history = History::read(state)?;
         let notes = self.campaign.notes.clone();
         let mut report = self
             .foretell(&self.relays, (id, &content), plan.batches(), &history)
@@ -204,41 +205,6 @@ impl Desk {
         let path = self.list_path();
         let list = path.metadata().map_err(|source| EngineError::Io { path, source })?.len();
         Ok(crate::plan::state_bytes(u64::from(batches.recipients()), u64::from(batches.len()), list))
-    }
-
-    /// The edition that is planned: that of the last run, or one more.
-    pub(super) fn edition(&self, history: &History, again: Again) -> u32 {
-        let last = history.runs.iter().filter(|run| run.campaign == self.campaign.name && !run.sandbox);
-        let last = last.map(|run| run.edition).max();
-        match again {
-            Again::No => last.unwrap_or(1),
-            Again::Yes => last.map_or(1, |edition| edition + 1),
-        }
-    }
-
-    /// Whom earlier runs of this edition have written to, or may have.
-    fn already(&self, history: &History, edition: u32) -> Result<HashSet<AddressKey>, EngineError> {
-        if self.is_sandbox() {
-            return Ok(HashSet::new());
-        }
-        let mut already = HashSet::new();
-        for (plan, ranges) in history.written_to(&self.campaign.name) {
-            let plan = match Plan::open(self.workspace.state_dir(), plan) {
-                Ok(plan) => plan,
-                // Purged: its recipients stand on the suppression list as hashes.
-                Err(StoreError::NoPlan(_)) => continue,
-                Err(error) => return Err(error.into()),
-            };
-            if plan.head().content.edition != edition {
-                continue;
-            }
-            for range in ranges {
-                for recipient in plan.scan(range) {
-                    already.insert(recipient?.address.key());
-                }
-            }
-        }
-        Ok(already)
     }
 
     /// Goes through the list and writes down who is written to, in the order of the list.

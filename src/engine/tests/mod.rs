@@ -3,4 +3,5 @@
 mod ends;
 mod mute;
 mod rig;
+mod twice;
 mod unfriendly;
