@@ -5,35 +5,38 @@
 //! composed. The gate looks only for those suppressed since: up to the final dot, and not after.
 
 use std::collections::HashSet;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
-use tokio::sync::Semaphore;
+use hashbrown::HashMap;
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 use crate::mail::{
     AddressKey, Batch, BatchId, Charge, Digest, Gate, Intent, RecipientNo, Refused, RelayNo, Ticket,
 };
-use crate::store::{Plan, Store, StoreError};
+use crate::store::{Durable, Plan, Store, StoreError};
 
 use super::clock::Clock;
 
 /// The gate of one run.
 #[derive(Debug)]
 pub(super) struct JournalGate {
-    store: Arc<Store>,
-    plan: Arc<Plan>,
-    clock: Clock,
-    barred: Barred,
-    open: Arc<Semaphore>,
+    door: Arc<Door>,
     /// How many recipients' fates may be open at once.
     limit: u32,
 }
 
-/// Those suppressed since the run began.
-#[derive(Debug, Default)]
-struct Barred {
-    any: AtomicBool,
-    keys: RwLock<HashSet<AddressKey>>,
+/// What an intent passes, at once or when others have made room.
+#[derive(Debug)]
+struct Door {
+    store: Arc<Store>,
+    plan: Arc<Plan>,
+    clock: Clock,
+    /// Those suppressed since the run began.
+    barred: RwLock<HashSet<AddressKey>>,
+    /// Room for recipients whose fates are open.
+    open: Semaphore,
+    /// The room each recorded intent takes.
+    taken: Mutex<HashMap<BatchId, u32>>,
 }
 
 impl JournalGate {
@@ -41,75 +44,81 @@ impl JournalGate {
     pub(super) fn new(store: Arc<Store>, plan: Arc<Plan>, clock: Clock, max_uncertain: u64) -> Self {
         // A semaphore counts further than any journal; the cast below cannot lose a limit that matters.
         let limit = u32::try_from(max_uncertain.max(1)).unwrap_or(u32::MAX >> 4).min(u32::MAX >> 4);
-        let open = Arc::new(Semaphore::new(limit as usize));
-        Self { store, plan, clock, barred: Barred::default(), open, limit }
+        let open = Semaphore::new(limit as usize);
+        let (barred, taken) = (RwLock::default(), Mutex::default());
+        Self { door: Arc::new(Door { store, plan, clock, barred, open, taken }), limit }
     }
 
-    /// From now on nothing may be ended that reaches one of these.
+    /// From now on nothing is intended that reaches one of these: what was is recorded when this returns.
     pub(super) fn bar(&self, keys: impl IntoIterator<Item = AddressKey>) {
-        self.barred.keys.write().unwrap_or_else(PoisonError::into_inner).extend(keys);
-        self.barred.any.store(true, Ordering::Release);
+        self.door.barred.write().unwrap_or_else(PoisonError::into_inner).extend(keys);
     }
 
     /// These may be written to again.
     pub(super) fn unbar(&self, keys: impl IntoIterator<Item = AddressKey>) {
-        let mut barred = self.barred.keys.write().unwrap_or_else(PoisonError::into_inner);
+        let mut barred = self.door.barred.write().unwrap_or_else(PoisonError::into_inner);
         keys.into_iter().for_each(|key| {
             barred.remove(&key);
         });
     }
 
-    /// The fates of this batch are known, or recorded as uncertain.
-    pub(super) fn close(&self, batch: &Batch) {
-        self.open.add_permits(self.weight(batch) as usize);
+    /// The fates of this batch are known, or recorded as uncertain. A batch whose intent never came to be
+    /// recorded, as its session ended while it waited for room, has none to give back.
+    pub(super) fn close(&self, batch: BatchId) {
+        let taken = self.door.taken.lock().unwrap_or_else(PoisonError::into_inner).remove(&batch);
+        self.door.open.add_permits(taken.unwrap_or_default() as usize);
     }
 
     /// What a batch counts against the limit. One batch may always go, however large.
     fn weight(&self, batch: &Batch) -> u32 {
         u32::try_from(batch.recipients.len()).unwrap_or(self.limit).min(self.limit)
     }
+}
 
-    fn barred_among(&self, recipients: &[RecipientNo]) -> Vec<RecipientNo> {
-        if !self.barred.any.load(Ordering::Acquire) {
+impl Gate for JournalGate {
+    fn intend(&self, intent: Intent<'_>) -> Result<Ticket, Refused> {
+        let (batch, weight) = (intent.batch.id, self.weight(intent.batch));
+        if let Ok(room) = self.door.open.try_acquire_many(weight) {
+            let durable = self.door.record(&intent, (room, weight))?;
+            return Ok(Ticket::new(batch, async move { durable.await.map_err(refusal) }));
+        }
+        let (door, intent) = (Arc::clone(&self.door), Owned::from(intent));
+        Ok(Ticket::new(batch, async move {
+            let room = door.open.acquire_many(weight).await.map_err(|_| Refused::Stopping)?;
+            door.record(&intent.borrow(), (room, weight))?.await.map_err(refusal)
+        }))
+    }
+}
+
+impl Door {
+    /// Records an intent that has room, unless it reaches somebody who is barred by now.
+    fn record(
+        &self,
+        intent: &Intent<'_>,
+        (room, weight): (SemaphorePermit<'_>, u32),
+    ) -> Result<Durable, Refused> {
+        // Held until the intent is recorded: whoever bars somebody waits for what passed before.
+        let barred = self.barred.read().unwrap_or_else(PoisonError::into_inner);
+        let reached = self.barred_among(&barred, intent.recipients);
+        if !reached.is_empty() {
+            return Err(Refused::Suppressed(reached));
+        }
+        let durable = self.store.intend(intent, &self.clock.moment()).map_err(refusal)?;
+        room.forget();
+        self.taken.lock().unwrap_or_else(PoisonError::into_inner).insert(intent.batch.id, weight);
+        Ok(durable)
+    }
+
+    fn barred_among(&self, barred: &HashSet<AddressKey>, recipients: &[RecipientNo]) -> Vec<RecipientNo> {
+        if barred.is_empty() {
             return Vec::new();
         }
-        let barred = self.barred.keys.read().unwrap_or_else(PoisonError::into_inner);
         let is_barred = |number: &RecipientNo| match self.plan.recipient(*number) {
             Ok(recipient) => barred.contains(&recipient.address.key()),
             // Who cannot be looked up cannot be cleared either.
             Err(_) => true,
         };
         recipients.iter().copied().filter(is_barred).collect()
-    }
-}
-
-impl Gate for JournalGate {
-    fn intend(&self, intent: Intent<'_>) -> Result<Ticket, Refused> {
-        let barred = self.barred_among(intent.recipients);
-        if !barred.is_empty() {
-            return Err(Refused::Suppressed(barred));
-        }
-        let batch = intent.batch.id;
-        if let Ok(room) = self.open.try_acquire_many(self.weight(intent.batch)) {
-            let durable = self.store.intend(&intent, &self.clock.moment()).map_err(refusal)?;
-            room.forget();
-            return Ok(Ticket::new(batch, async move { durable.await.map_err(refusal) }));
-        }
-        Ok(self.queue(batch, Owned::from(intent)))
-    }
-}
-
-impl JournalGate {
-    /// Waits until other fates are known, and only then records the intent.
-    fn queue(&self, batch: BatchId, intent: Owned) -> Ticket {
-        let (open, store, clock) = (Arc::clone(&self.open), Arc::clone(&self.store), self.clock);
-        let weight = self.weight(&intent.batch);
-        Ticket::new(batch, async move {
-            let room = open.acquire_many(weight).await.map_err(|_| Refused::Stopping)?;
-            let durable = store.intend(&intent.borrow(), &clock.moment()).map_err(refusal)?;
-            room.forget();
-            durable.await.map_err(refusal)
-        })
     }
 }
 
@@ -141,5 +150,53 @@ fn refusal(error: StoreError) -> Refused {
     match error {
         StoreError::Full { .. } => Refused::NoSpace,
         other => Refused::Journal(other.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::Orders;
+    use crate::engine::tests::rig::{Rig, people};
+    use crate::mail::RunNo;
+
+    fn batch(number: u32) -> Batch {
+        let id = BatchId { run: RunNo(1), number, part: 0 };
+        Batch { id, attempt: 1, date: None, recipients: vec![RecipientNo(number)] }
+    }
+
+    fn ask(gate: &JournalGate, number: u32) -> Result<Ticket, Refused> {
+        let batch = batch(number);
+        let (relay, charge, digest) = (RelayNo(0), Charge::message(1), Digest([0; 16]));
+        gate.intend(Intent { relay, batch: &batch, recipients: &batch.recipients, charge, digest, octets: 1 })
+    }
+
+    #[tokio::test]
+    async fn who_is_suppressed_while_an_intent_waits_for_room_is_not_written_to() {
+        let rig = Rig::new(&people("p", 3), "", ("", "max_uncertain = 1"));
+        let run = rig.send(Orders::default());
+        let first = ask(&run.gate, 0).expect("there is room");
+        let second = ask(&run.gate, 1).expect("it waits");
+        let barred = run.plan.recipient(RecipientNo(1)).expect("a row").address.key();
+        run.gate.bar([barred]);
+        first.permit().await.expect("the journal works");
+        run.gate.close(batch(0).id);
+        let refused = second.permit().await.map(|permit| permit.batch());
+        assert_eq!(refused, Err(Refused::Suppressed(vec![RecipientNo(1)])));
+    }
+
+    #[tokio::test]
+    async fn an_intent_that_never_had_room_gives_none_back() {
+        let rig = Rig::new(&people("p", 3), "", ("", "max_uncertain = 1"));
+        let run = rig.send(Orders::default());
+        let first = ask(&run.gate, 0).expect("there is room");
+        let second = ask(&run.gate, 1).expect("it waits");
+        // Its session is lost while it waits: the batch is settled as one that was intended.
+        drop(second);
+        run.gate.close(batch(1).id);
+        first.permit().await.expect("the journal works");
+        assert_eq!(run.gate.door.open.available_permits(), 0);
+        run.gate.close(batch(0).id);
+        assert_eq!(run.gate.door.open.available_permits(), 1);
     }
 }

@@ -75,7 +75,7 @@ impl Run {
             .collect();
         self.store.settle(settled, &fates, at)?;
         if settled.intended {
-            self.gate.close(&settled.batch);
+            self.gate.close(settled.batch.id);
         }
         if self.orders.tell == Tell::EveryDelivery {
             self.tell_each(settled, &fates, events);

@@ -2,6 +2,6 @@
 
 mod ends;
 mod mute;
-mod rig;
+pub(super) mod rig;
 mod twice;
 mod unfriendly;

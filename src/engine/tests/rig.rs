@@ -28,15 +28,15 @@ mailto = "unsubscribe@example.com"
 "#;
 
 /// A workspace with one campaign, `letter`, and the server behind its one relay.
-pub(super) struct Rig {
+pub(in crate::engine) struct Rig {
     folder: TempDir,
-    pub(super) server: Server,
+    pub(in crate::engine) server: Server,
 }
 
 impl Rig {
     /// A campaign to these, through a server that behaves as `persona` says. `relay` and `send` are more
     /// settings of the relay and of the campaign's `[send]`.
-    pub(super) fn new(people: &[String], persona: &str, (relay, send): (&str, &str)) -> Self {
+    pub(in crate::engine) fn new(people: &[String], persona: &str, (relay, send): (&str, &str)) -> Self {
         let folder = TempDir::with_prefix("mailrun-").expect("a folder for the test");
         let mailbox = Mailbox::count().logged(folder.path().join("taken"), clock::now());
         let persona = toml::from_str(persona).expect("a persona");
@@ -51,12 +51,12 @@ impl Rig {
     }
 
     /// Sets the relay up anew.
-    pub(super) fn relay(&self, settings: &str) {
+    pub(in crate::engine) fn relay(&self, settings: &str) {
         self.relay_at(self.server.address().port(), settings);
     }
 
     /// Sets the relay up anew, as what listens on `port` of this machine.
-    pub(super) fn relay_at(&self, port: u16, settings: &str) {
+    pub(in crate::engine) fn relay_at(&self, port: u16, settings: &str) {
         let relay =
             format!("[relays.desk]\nhost = \"127.0.0.1\"\nport = {port}\ntls = \"none\"\n{settings}\n");
         self.write("campaigns/relays.toml", &relay);
@@ -68,31 +68,31 @@ impl Rig {
         fs::write(path, content).expect("a new file");
     }
 
-    pub(super) fn workspace(&self) -> Workspace {
+    pub(in crate::engine) fn workspace(&self) -> Workspace {
         Workspace::find(self.folder.path(), Some(self.folder.path()), None).expect("a workspace")
     }
 
-    pub(super) fn desk(&self) -> Desk {
+    pub(in crate::engine) fn desk(&self) -> Desk {
         Desk::load(self.workspace(), "letter", None).expect("files in order")
     }
 
-    pub(super) fn plan(&self) -> Planned {
+    pub(in crate::engine) fn plan(&self) -> Planned {
         let (again, invalid, render) = (Again::No, Invalid::Stop, Render::Strict);
         let request = PlanRequest { again, invalid, render, what_if: Vec::new() };
         self.desk().plan(&request, &|_| {}).expect("a plan")
     }
 
     /// A run from the beginning.
-    pub(super) fn send(&self, orders: Orders) -> Run {
+    pub(in crate::engine) fn send(&self, orders: Orders) -> Run {
         Run::send(self.desk(), &self.plan(), orders).expect("nothing else runs")
     }
 
-    pub(super) fn resume(&self, orders: Orders) -> Result<Run, EngineError> {
+    pub(in crate::engine) fn resume(&self, orders: Orders) -> Result<Run, EngineError> {
         Run::resume(self.workspace(), "letter", None, orders)
     }
 
     /// Where everybody stands, by address, as the journal of the last run has it.
-    pub(super) fn states(&self) -> BTreeMap<String, State> {
+    pub(in crate::engine) fn states(&self) -> BTreeMap<String, State> {
         let history = History::read(self.workspace().state_dir()).expect("a journal");
         let run = history.latest("letter").expect("a run");
         let plan = Plan::open(self.workspace().state_dir(), run.plan).expect("a plan");
@@ -105,7 +105,7 @@ impl Rig {
     }
 
     /// The Message-IDs under which the server took mail, by recipient.
-    pub(super) fn taken(&self) -> BTreeMap<String, Vec<String>> {
+    pub(in crate::engine) fn taken(&self) -> BTreeMap<String, Vec<String>> {
         let log = fs::read_to_string(self.folder.path().join("taken")).unwrap_or_default();
         let mut taken: BTreeMap<String, Vec<String>> = BTreeMap::new();
         for line in log.lines() {
@@ -118,7 +118,7 @@ impl Rig {
     /// What the journal says agrees with what the server took: who was accepted was taken once, who was
     /// taken is accepted or named uncertain, and nobody was taken twice.
     #[track_caller]
-    pub(super) fn agrees(&self) -> BTreeMap<String, State> {
+    pub(in crate::engine) fn agrees(&self) -> BTreeMap<String, State> {
         let (states, taken) = (self.states(), self.taken());
         for (who, state) in &states {
             let times = taken.get(who).map_or(0, Vec::len);
@@ -133,12 +133,12 @@ impl Rig {
 }
 
 /// `count` people whose addresses begin with `name`.
-pub(super) fn people(name: &str, count: usize) -> Vec<String> {
+pub(in crate::engine) fn people(name: &str, count: usize) -> Vec<String> {
     (0..count).map(|number| format!("{name}{number}@example.net")).collect()
 }
 
 /// Drives a run to its end; nobody sends it a signal.
-pub(super) async fn to_its_end(run: Run) -> Result<Ending, EngineError> {
+pub(in crate::engine) async fn to_its_end(run: Run) -> Result<Ending, EngineError> {
     let ((_signals, heard), (events, _told)) = (unbounded_channel(), unbounded_channel());
     run.drive_until(Shutdown::hear(heard), events).await
 }
