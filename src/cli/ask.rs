@@ -5,8 +5,13 @@
 
 use console::{Style, Term};
 use dialoguer::Confirm;
+use secrecy::SecretString;
+
+use crate::engine::{Desk, EngineError};
+use crate::mail::RelayName;
 
 use super::error::CliError;
+use super::escape;
 use super::operator::Asking;
 use super::words::{counted, number};
 
@@ -46,6 +51,34 @@ pub(crate) fn yes(question: &str) -> Result<bool, CliError> {
         .wait_for_newline(true)
         .interact_on(&Term::stderr())
         .map_err(|error| CliError::Io { doing: "asking", source: std::io::Error::other(error) })
+}
+
+/// Asks for every password that a campaign needs and that is set nowhere.
+///
+/// # Errors
+/// [`EngineError::NoPassword`] if nobody can be asked, or nothing was typed.
+pub(crate) fn passwords(desk: &mut Desk, asking: Asking) -> Result<(), CliError> {
+    for (relay, user) in desk.passwords_wanted() {
+        let typed = password(&relay, &user, asking)?;
+        desk.give_password(relay, typed);
+    }
+    Ok(())
+}
+
+/// Asks for the password with which `user` logs in at `relay`; what is typed is not shown.
+///
+/// # Errors
+/// As [`passwords`].
+pub(crate) fn password(relay: &RelayName, user: &str, asking: Asking) -> Result<SecretString, CliError> {
+    let missing = || EngineError::NoPassword { relay: relay.clone(), user: user.to_owned() };
+    if asking == Asking::Never {
+        return Err(missing().into());
+    }
+    let strong = Style::new().for_stderr().bold();
+    let question = format!("Password of {} at {}:", escape::line(user), escape::line(relay.as_str()));
+    let typed = rpassword::prompt_password(format!("{} ", strong.apply_to(question)))
+        .map_err(|source| CliError::Io { doing: "asking", source })?;
+    if typed.is_empty() { Err(missing().into()) } else { Ok(typed.into()) }
 }
 
 fn declined() -> CliError {

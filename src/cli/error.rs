@@ -172,9 +172,9 @@ fn of_engine(error: &EngineError, state: Option<&Path>) -> Exit {
         EngineError::Store(_) => Exit::State,
         EngineError::Unfinished { .. } | EngineError::Unavailable { .. } => Exit::Usage,
         EngineError::Differs { .. } => Exit::Differs,
-        EngineError::Password { .. } | EngineError::Unreachable { class: Class::Login, .. } => {
-            Exit::LoginRefused
-        }
+        EngineError::Password { .. }
+        | EngineError::NoPassword { .. }
+        | EngineError::Unreachable { class: Class::Login, .. } => Exit::LoginRefused,
         EngineError::Unreachable { .. } => Exit::Unreachable,
         EngineError::Io { path, .. } if is_state(path, state) => Exit::State,
         EngineError::Io { .. } => Exit::Unexpected,
@@ -229,6 +229,10 @@ fn hint_of_engine(error: &EngineError) -> Option<String> {
         }
         EngineError::Password { relay, .. } => Some(format!(
             "set it where campaigns/relays.toml says for [relays.{relay}], for example in the environment"
+        )),
+        EngineError::NoPassword { relay, .. } => Some(format!(
+            "add password = {{ env = \"NAME\" }}, {{ file = \"PATH\" }} or {{ command = [\"pass\", \"NAME\"] }} to \
+             [relays.{relay}] in campaigns/relays.toml; on a terminal it is asked for"
         )),
         EngineError::Unavailable { .. } => Some("`mailrun help` lists what there is".to_owned()),
     }

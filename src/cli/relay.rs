@@ -3,10 +3,11 @@
 use clap::Subcommand;
 use serde_json::json;
 
-use crate::campaign::{Tls, Workspace};
-use crate::engine::{self, EngineError, RelayState, Seen};
+use crate::campaign::{Relay, Tls, Workspace};
+use crate::engine::{self, Asked, EngineError, Look, RelayState, Seen};
 use crate::mail::{RelayName, nearest};
 
+use super::ask;
 use super::error::CliError;
 use super::escape;
 use super::exit::Exit;
@@ -17,20 +18,45 @@ use super::send::block_on;
 use super::table::{Align, Rows, Width};
 use super::words::{duration, listed, number};
 
+const TEST_HELP: &str = "\
+Examples:
+  mailrun relay test gmail
+  mailrun relay test gmail -v                   with the dialogue (the password is never shown)
+  mailrun relay test office --verify postmaster";
+
 /// The commands of `relay`.
 #[derive(Debug, Subcommand)]
 pub(crate) enum RelayCommand {
     /// Every relay, and what is left of its quotas
     List,
     /// Connect, encrypt, log in, and say what the server offers; sends no mail
-    #[command(
-        after_help = "Examples:\n  mailrun relay test gmail\n  mailrun relay test gmail -v      with the dialogue (the password is never shown)"
-    )]
-    Test {
-        /// The relay; may be left out if there is one only
-        #[arg(value_name = "RELAY")]
-        relay: Option<String>,
-    },
+    #[command(after_help = TEST_HELP)]
+    Test(TestArgs),
+}
+
+/// Flags of `relay test`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct TestArgs {
+    /// The relay; may be left out if there is one only
+    #[arg(value_name = "RELAY")]
+    relay: Option<String>,
+    /// Ask whether there is such a mailbox (VRFY); may be given several times
+    #[arg(long, value_name = "NAME")]
+    verify: Vec<String>,
+    /// Ask who is on a mailing list (EXPN); may be given several times
+    #[arg(long, value_name = "NAME")]
+    expand: Vec<String>,
+    /// Ask for the server's help (HELP)
+    #[arg(long)]
+    ask_help: bool,
+}
+
+impl TestArgs {
+    fn questions(&self) -> Vec<Asked> {
+        let help = self.ask_help.then_some(Asked::Help);
+        let verify = self.verify.iter().cloned().map(Asked::Verify);
+        help.into_iter().chain(verify).chain(self.expand.iter().cloned().map(Asked::Expand)).collect()
+    }
 }
 
 /// Does it.
@@ -41,7 +67,7 @@ pub(crate) fn run(command: &RelayCommand, operator: &Operator) -> Result<Exit, C
     let workspace = operator.workspace()?;
     match command {
         RelayCommand::List => list(&workspace, operator),
-        RelayCommand::Test { relay } => test(&workspace, operator, relay.as_deref()),
+        RelayCommand::Test(args) => test(&workspace, operator, args),
     }
 }
 
@@ -129,11 +155,14 @@ fn as_json(state: &RelayState) -> serde_json::Value {
 }
 
 /// The relay that is meant: the one named, or the only one.
-fn choose(states: &[RelayState], named: Option<&str>) -> Result<RelayName, CliError> {
+fn choose<'a>(states: &'a [RelayState], named: Option<&str>) -> Result<&'a RelayState, CliError> {
     let known: Vec<&str> = states.iter().map(|state| state.relay.name.as_str()).collect();
     let quoted = || known.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>();
+    let found = states.iter().find(|state| Some(state.relay.name.as_str()) == named);
+    if let Some(found) = found {
+        return Ok(found);
+    }
     match (named, states) {
-        (Some(named), _) if known.contains(&named) => Ok(RelayName::new(named)),
         (Some(named), _) => Err(CliError::NotFound {
             what: format!("no relay is called `{}`", escape::line(named)),
             hint: match nearest(named, known.iter().copied()) {
@@ -141,7 +170,7 @@ fn choose(states: &[RelayState], named: Option<&str>) -> Result<RelayName, CliEr
                 None => format!("campaigns/relays.toml names {}", listed(&quoted())),
             },
         }),
-        (None, [only]) => Ok(only.relay.name.clone()),
+        (None, [only]) => Ok(only),
         (None, _) => Err(CliError::Usage {
             what: "which relay?".to_owned(),
             hint: format!("name one of {}", listed(&quoted())),
@@ -149,18 +178,21 @@ fn choose(states: &[RelayState], named: Option<&str>) -> Result<RelayName, CliEr
     }
 }
 
-fn test(workspace: &Workspace, operator: &Operator, named: Option<&str>) -> Result<Exit, CliError> {
+fn test(workspace: &Workspace, operator: &Operator, args: &TestArgs) -> Result<Exit, CliError> {
     let states = engine::relays(workspace)?;
-    let relay = choose(&states, named)?;
-    if states.iter().any(|state| state.relay.name == relay && state.relay.is_sandbox()) {
-        operator
-            .printer
-            .say(&format!("`{relay}` is the built-in sandbox: it begins and ends with each run."));
-        operator.printer.next("mailrun sandbox", "runs it by itself");
-        return Ok(Exit::Done);
+    let state = choose(&states, args.relay.as_deref())?;
+    let name = &state.relay.name;
+    let password = match &state.relay {
+        Relay { user: Some(user), password: None, .. } => Some(ask::password(name, user, operator.asking)?),
+        _ => None,
+    };
+    if state.relay.is_sandbox() {
+        operator.printer.say("Starting the built-in sandbox to look at it...");
+    } else {
+        operator.printer.say(&format!("Connecting to {}...", escape::line(name.as_str())));
     }
-    operator.printer.say(&format!("Connecting to {}...", escape::line(relay.as_str())));
-    let looked = block_on(async { Ok(engine::look_at(workspace, &relay, Vec::new()).await) })?;
+    let look = Look { questions: args.questions(), password };
+    let looked = block_on(async { Ok(engine::look_at(workspace, name, look).await) })?;
     let seen = match looked {
         Ok(seen) => seen,
         Err(error) => {
@@ -171,10 +203,15 @@ fn test(workspace: &Workspace, operator: &Operator, named: Option<&str>) -> Resu
         }
     };
     if operator.printer.is_json() {
-        json(&seen_as_json(&relay, &seen))?;
+        json(&seen_as_json(name, &seen))?;
         return Ok(Exit::Done);
     }
     show_dialogue(&seen.transcript, operator);
+    data(&text(name, &seen))?;
+    Ok(Exit::Done)
+}
+
+fn text(relay: &RelayName, seen: &Seen) -> String {
     let mut page = Page::default();
     page.line(format_args!("{}", heading(&format!("{} works", escape::line(relay.as_str())))));
     page.fact("TLS", &escape::line(seen.tls.as_deref().unwrap_or("none")));
@@ -183,8 +220,30 @@ fn test(workspace: &Workspace, operator: &Operator, named: Option<&str>) -> Resu
     }
     page.fact("login", &escape::line(seen.login.as_deref().unwrap_or("not asked for")));
     page.fact("offers", &escape::line(&seen.extensions.join(", ")));
-    data(&page.into_text())?;
-    Ok(Exit::Done)
+    for (asked, reply) in &seen.answers {
+        page.gap();
+        page.line(format_args!("  {}", heading(&escape::line(&asked.to_string()))));
+        for line in reply.text.lines() {
+            page.line(format_args!("  {} {}", reply.code, escape::line(line)));
+        }
+        if let Some(meaning) = meaning(asked, reply.code) {
+            page.line(format_args!("  {meaning}"));
+        }
+    }
+    page.into_text()
+}
+
+/// What the code of an answer means, where it is not the answer itself (RFC 5321, 3.5.3 and 4.2.3).
+fn meaning(asked: &Asked, code: u16) -> Option<&'static str> {
+    match (code, asked) {
+        (252, _) => Some("the server does not say, as most do not; it would take mail all the same"),
+        (500 | 502 | 504, _) => Some("the server does not offer that, as most do not"),
+        (530 | 535 | 538, _) => Some("the server says that only to those who log in"),
+        (550..=553, Asked::Verify(_)) => Some("the server knows nobody of that name, or does not say"),
+        (550..=553, Asked::Expand(_)) => Some("the server knows no list of that name, or does not say"),
+        (400..500, _) => Some("the server does not answer that now"),
+        _ => None,
+    }
 }
 
 /// The dialogue, to those who want details.
@@ -197,6 +256,11 @@ fn show_dialogue(transcript: &[String], operator: &Operator) {
 }
 
 fn seen_as_json(relay: &RelayName, seen: &Seen) -> serde_json::Value {
+    let answers: Vec<_> = seen
+        .answers
+        .iter()
+        .map(|(asked, reply)| json!({ "asked": asked.to_string(), "code": reply.code, "text": reply.text }))
+        .collect();
     json!({
         "relay": relay,
         "works": true,
@@ -204,6 +268,7 @@ fn seen_as_json(relay: &RelayName, seen: &Seen) -> serde_json::Value {
         "certificate": seen.certificate,
         "login": seen.login,
         "extensions": seen.extensions,
+        "answers": answers,
         "transcript": seen.transcript,
     })
 }
@@ -213,6 +278,17 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+
+    #[test]
+    fn an_answer_that_is_none_is_put_plainly() {
+        let (help, verify) = (Asked::Help, Asked::Verify("ada".into()));
+        assert_eq!((meaning(&help, 214), meaning(&verify, 250)), (None, None));
+        let table =
+            [(252, "does not say"), (502, "does not offer that"), (550, "knows nobody"), (450, "now")];
+        for (code, words) in table {
+            assert!(meaning(&verify, code).is_some_and(|meaning| meaning.contains(words)), "{code}");
+        }
+    }
 
     #[test]
     fn rates_are_shown_as_they_are_written() {

@@ -3,7 +3,7 @@
 use clap::ValueEnum;
 
 use crate::campaign::Workspace;
-use crate::engine::{self, Orders, Run, Uncertain, Wait};
+use crate::engine::{self, Desk, Orders, Run, Uncertain, Wait};
 
 use super::ask;
 use super::error::CliError;
@@ -71,6 +71,9 @@ pub(crate) fn run(args: &ResumeArgs, operator: &Operator) -> Result<Exit, CliErr
     let workspace = operator.workspace()?;
     let campaign = operator.campaign(&workspace, args.campaign.as_deref())?;
     let (uncertain, heard) = choose(args.uncertain, operator, &workspace, &campaign)?;
+    engine::may_resume(&workspace, &campaign, uncertain)?;
+    let mut desk = Desk::load(workspace, &campaign, relay_names(&args.relays).as_deref())?;
+    ask::passwords(&mut desk, operator.asking)?;
     let orders = Orders {
         wait: if args.no_wait { Wait::Never } else { Wait::ForWork },
         limit: None,
@@ -78,7 +81,7 @@ pub(crate) fn run(args: &ResumeArgs, operator: &Operator) -> Result<Exit, CliErr
         uncertain,
     };
     let watched = block_on(async {
-        let run = Run::resume(workspace, &campaign, relay_names(&args.relays).as_deref(), orders)?;
+        let run = Run::resume(desk, orders)?;
         tell_of(&run, operator, uncertain, heard);
         let watcher = Watcher::new(operator, run.status(), None, operator.zone.clone());
         watch(run, watcher).await

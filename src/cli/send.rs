@@ -70,7 +70,7 @@ pub(crate) fn run(args: &SendArgs, operator: &Operator) -> Result<Exit, CliError
     let workspace = operator.workspace()?;
     let campaign = operator.campaign(&workspace, args.campaign.as_deref())?;
     engine::may_send(&workspace, &campaign)?;
-    let (desk, planned) = prepare(args, operator, workspace, &campaign)?;
+    let (mut desk, planned) = prepare(args, operator, workspace, &campaign)?;
     if let Some(expected) = args.expect.filter(|expected| *expected != planned.report.recipients) {
         return Err(CliError::Unexpected { expected, found: planned.report.recipients });
     }
@@ -86,6 +86,7 @@ pub(crate) fn run(args: &SendArgs, operator: &Operator) -> Result<Exit, CliError
             .next(&format!("mailrun send {campaign} --plan {}", planned.id), "sends exactly this");
         return Ok(Exit::Done);
     }
+    ask::passwords(&mut desk, operator.asking)?;
     if !args.yes {
         ask::send_to(planned.report.recipients, operator.asking)?;
     }

@@ -5,7 +5,7 @@ use std::sync::{Arc, RwLock};
 use jiff::Timestamp;
 
 use crate::campaign::Workspace;
-use crate::mail::{PlanId, RelayName, RunNo};
+use crate::mail::{PlanId, RelayName, RunNo, State};
 use crate::schedule::Scheduler;
 use crate::store::{self, History, Options, Plan, Resolve, RunStart, Store, StoreError};
 
@@ -44,6 +44,19 @@ pub fn may_send(workspace: &Workspace, campaign: &str) -> Result<(), EngineError
     }
 }
 
+/// Whether `resume` may begin: something of the campaign is left to do.
+///
+/// # Errors
+/// [`EngineError::NeverPlanned`], [`EngineError::NothingToResume`], or the journal cannot be read.
+pub fn may_resume(workspace: &Workspace, campaign: &str, uncertain: Uncertain) -> Result<(), EngineError> {
+    let history = History::read(workspace.state_dir())?;
+    let Some(run) = history.latest(campaign) else {
+        return Err(EngineError::NeverPlanned { campaign: campaign.to_owned() });
+    };
+    let resends = uncertain == Uncertain::Resend && run.tally.of(State::Uncertain) > 0;
+    has_work(run, resends)
+}
+
 impl Run {
     /// Begins to send a frozen plan: takes the lock and writes down that the run begins.
     ///
@@ -76,32 +89,21 @@ impl Run {
         Self::assemble(Parts { desk, store, clock, plan, number, orders, lanes, notes, started: at })
     }
 
-    /// Goes on with the campaign's last run exactly where it stood.
+    /// Goes on with the campaign's last run exactly where it stood. Ask [`may_resume`] before: here the lock
+    /// is taken first.
     ///
     /// # Errors
     /// Nothing is left to do, another run holds the workspace, a password is missing, or the state cannot
     /// be read or written.
-    pub fn resume(
-        workspace: Workspace,
-        campaign: &str,
-        relays: Option<&[RelayName]>,
-        orders: Orders,
-    ) -> Result<Self, EngineError> {
-        let desk = Desk::load(workspace, campaign, relays)?;
+    pub fn resume(desk: Desk, orders: Orders) -> Result<Self, EngineError> {
         let state = desk.workspace.state_dir().to_owned();
         let clock = Clock::new();
-        let last = |history: &History| history.latest(campaign).cloned();
-        if last(&History::read(&state)?).is_none() {
-            return Err(EngineError::NeverPlanned { campaign: campaign.to_owned() });
-        }
         let store = open(&desk, &clock)?;
-        let found = last(&History::read(&state)?);
-        let run = found.ok_or_else(|| EngineError::NeverPlanned { campaign: campaign.to_owned() })?;
+        let found = History::read(&state)?.latest(&desk.campaign.name).cloned();
+        let run = found.ok_or_else(|| EngineError::NeverPlanned { campaign: desk.campaign.name.clone() })?;
         let doubted = store.uncertain(run.no);
         let resends = orders.uncertain == Uncertain::Resend && !doubted.is_empty();
-        if run.cancelled || (run.is_finished() && !resends) {
-            return Err(EngineError::NothingToResume { campaign: campaign.to_owned() });
-        }
+        has_work(&run, resends)?;
         if run.sandbox != desk.is_sandbox() {
             let began = if run.sandbox { "sandbox relays" } else { "real relays" };
             return Err(EngineError::Differs { what: vec![format!("the run began through {began}")] });
@@ -195,6 +197,14 @@ struct Parts {
 fn open(desk: &Desk, clock: &Clock) -> Result<Store, EngineError> {
     let options = Options { min_free: desk.min_free, ..Options::default() };
     Ok(Store::open(desk.workspace.state_dir(), options, &clock.moment())?)
+}
+
+/// Whether a run has something left to do; it has if uncertain recipients are written to again.
+fn has_work(run: &store::Run, resends: bool) -> Result<(), EngineError> {
+    if run.cancelled || (run.is_finished() && !resends) {
+        return Err(EngineError::NothingToResume { campaign: run.campaign.clone() });
+    }
+    Ok(())
 }
 
 /// The same question as [`may_send`], asked again by whoever holds the lock; with all that it is answered by.

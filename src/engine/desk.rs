@@ -15,7 +15,7 @@ use crate::store;
 
 use super::error::{EngineError, Unfit};
 use super::prepare::Invalid;
-use super::relays::password;
+use super::relays::{password, user_without_password};
 use super::survey::{Known, LeftOut, Render, Survey, Surveyor};
 
 /// One campaign and the relays it goes through.
@@ -89,16 +89,16 @@ impl Desk {
         self.campaign.notes.clone()
     }
 
-    /// The relays somebody logs in at without a password being set: ask for it, and
-    /// [give it](Self::give_password).
-    pub fn passwords_wanted(&self) -> Vec<RelayName> {
-        let wants = |relay: &&Relay| relay.user.is_some() && relay.password.is_none();
-        self.relays.iter().filter(wants).map(|relay| relay.name.clone()).collect()
+    /// The relays at which somebody logs in and no password is set or was given, each with its user: ask
+    /// for it, and [give it](Self::give_password).
+    pub fn passwords_wanted(&self) -> Vec<(RelayName, String)> {
+        let wanted = self.relays.iter().filter(|relay| !self.typed.contains_key(&relay.name));
+        wanted.filter_map(|relay| Some((relay.name.clone(), user_without_password(relay)?))).collect()
     }
 
     /// Uses a password that somebody typed, for this process only.
-    pub fn give_password(&mut self, relay: RelayName, password: String) {
-        self.typed.insert(relay, password.into());
+    pub fn give_password(&mut self, relay: RelayName, password: SecretString) {
+        self.typed.insert(relay, password);
     }
 
     pub(super) fn password(&self, relay: &Relay) -> Result<Option<SecretString>, EngineError> {

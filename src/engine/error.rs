@@ -102,6 +102,14 @@ pub enum EngineError {
         /// Why not.
         what: String,
     },
+    /// Somebody logs in at a relay, no password is set, and nobody typed one.
+    #[error("relay {relay}: {user} logs in, and no password is set")]
+    NoPassword {
+        /// Whose.
+        relay: RelayName,
+        /// Who logs in.
+        user: String,
+    },
     /// A file or socket could not be used.
     #[error("{}: {source}", path.display())]
     Io {

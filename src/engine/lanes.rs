@@ -80,7 +80,8 @@ impl Lanes {
         let compose = self.compose.as_ref().expect("a run knows how to compose");
         for (position, lane) in self.relays.iter_mut().enumerate() {
             if lane.relay.is_sandbox() {
-                let server = rehearsal::start(&lane.relay, &self.folder, position)?;
+                let mailbox = rehearsal::mailbox(&lane.relay, &self.folder, position);
+                let server = rehearsal::start(&lane.relay, mailbox)?;
                 lane.settings.host = server.address().ip().to_string();
                 lane.settings.port = server.address().port();
                 self.servers.push(server);

@@ -48,7 +48,8 @@ mod told;
 mod view;
 mod whatif;
 
-pub use begin::may_send;
+pub use crate::relay::Asked;
+pub use begin::{may_resume, may_send};
 pub use clock::now;
 pub use control::{Change, Changed};
 pub use desk::{Desk, Inspection};
@@ -58,7 +59,7 @@ pub use orders::{Orders, Tell, Uncertain, Wait};
 pub use prepare::{Again, Invalid, PlanRequest, Planned};
 pub use preview::{Choice, Preview};
 pub use reading::status;
-pub use relays::{RelayState, Seen, look_at, relays};
+pub use relays::{Look, RelayState, Seen, look_at, relays};
 pub use report::{PlanDay, PlanReport, RelayShare};
 pub use run::Run;
 pub use suppress::{suppress, suppressions};

@@ -33,17 +33,25 @@ pub(super) fn clear(folder: &Path) -> Result<(), EngineError> {
     }
 }
 
+/// Where one sandbox relay of a run keeps its messages.
+pub(super) fn mailbox(relay: &Relay, folder: &Path, position: usize) -> Mailbox {
+    // Several servers of a run must not write over each other's files.
+    let folder = if position == 0 { folder.to_owned() } else { folder.join(relay.name.as_str()) };
+    Mailbox::keep(folder, KEPT)
+}
+
 /// Starts the server of one sandbox relay on a free port of the loopback.
 ///
 /// # Errors
 /// If `[relays.NAME.sandbox]` says something that no sandbox knows, or no port can be had.
-pub(super) fn start(relay: &Relay, folder: &Path, position: usize) -> Result<Server, EngineError> {
+pub(super) fn start(relay: &Relay, mailbox: Mailbox) -> Result<Server, EngineError> {
     let persona = persona(relay)?;
-    // Several servers of a run must not write over each other's files.
-    let folder = if position == 0 { folder.to_owned() } else { folder.join(relay.name.as_str()) };
-    let mailbox = Mailbox::keep(&folder, KEPT);
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-    Server::start(address, persona, mailbox).map_err(|source| EngineError::Io { path: folder, source })
+    Server::start(address, persona, mailbox).map_err(|source| EngineError::Relay {
+        relay: relay.name.clone(),
+        what: format!("the built-in sandbox cannot be started: {source}"),
+        hint: None,
+    })
 }
 
 /// What a sandbox relay pretends to be.

@@ -9,13 +9,15 @@ use jiff::Timestamp;
 use secrecy::SecretString;
 
 use crate::campaign::{Relay, Relays, Workspace};
-use crate::mail::{RelayName, Usage};
+use crate::mail::{RelayName, Reply, Usage};
 use crate::relay::{Asked, Probe, RelaySettings, probe};
+use crate::sandbox::Mailbox;
 use crate::schedule::LaneSpec;
 use crate::store::{History, RelayUse};
 
 use super::clock::now;
 use super::error::EngineError;
+use super::rehearsal;
 use super::view::QuotaView;
 
 /// What one transaction takes on one session, for forecasts: the built-in server,
@@ -65,23 +67,41 @@ pub(super) fn quota_views(relay: &Relay, usage: &Usage, at: Timestamp) -> Vec<Qu
     views.collect()
 }
 
-/// Opens a session with a relay as a run would, and looks at it.
+/// A look that is to be had at a relay.
+#[derive(Debug, Default)]
+pub struct Look {
+    /// What is asked beside, in order.
+    pub questions: Vec<Asked>,
+    /// A password that somebody typed; it goes before the one that is set.
+    pub password: Option<SecretString>,
+}
+
+/// Opens a session with a relay as a run would, and looks at it. A sandbox is started for it.
 ///
 /// # Errors
 /// No such relay, no password for it, or what kept the session from being opened.
-pub async fn look_at(
-    workspace: &Workspace,
-    name: &RelayName,
-    questions: Vec<Asked>,
-) -> Result<Seen, EngineError> {
+pub async fn look_at(workspace: &Workspace, name: &RelayName, look: Look) -> Result<Seen, EngineError> {
     let relays = Relays::load(workspace)?;
     let relay = relays.relay(name.as_str()).ok_or_else(|| EngineError::Relay {
         relay: name.clone(),
         what: "there is no relay of that name in campaigns/relays.toml".to_owned(),
         hint: relays.nearest(name.as_str()).map(|near| format!("did you mean `{near}`?")),
     })?;
-    let settings = settings(relay, password(relay, workspace.root())?)?;
-    match probe(&settings, questions).await {
+    let password = match look.password {
+        Some(typed) => Some(typed),
+        None => password(relay, workspace.root())?,
+    };
+    let mut settings = settings(relay, password)?;
+    let server = if relay.is_sandbox() { Some(rehearsal::start(relay, Mailbox::count())?) } else { None };
+    if let Some(server) = &server {
+        settings.host = server.address().ip().to_string();
+        settings.port = server.address().port();
+    }
+    let found = probe(&settings, look.questions).await;
+    if let Some(server) = server {
+        server.stop().await;
+    }
+    match found {
         Ok(found) => Ok(Seen::from(found)),
         Err(error) => Err(EngineError::Unreachable {
             relay: name.clone(),
@@ -104,7 +124,7 @@ pub struct Seen {
     /// What the server announced, a keyword and its parameters each.
     pub extensions: Vec<String>,
     /// What was asked beside, and the answers.
-    pub answers: Vec<(String, String)>,
+    pub answers: Vec<(Asked, Reply)>,
     /// The dialogue, line by line, without secrets.
     pub transcript: Vec<String>,
 }
@@ -123,11 +143,7 @@ impl From<Probe> for Seen {
             certificate: certificate.unwrap_or_default(),
             login: probe.mechanism.map(|mechanism| mechanism.name().to_owned()),
             extensions: probe.extensions.lines().to_vec(),
-            answers: probe
-                .answers
-                .into_iter()
-                .map(|(asked, reply)| (asked.to_string(), reply.to_string()))
-                .collect(),
+            answers: probe.answers,
             transcript: probe.transcript.in_words(),
         }
     }
@@ -174,8 +190,13 @@ pub(super) fn password(relay: &Relay, root: &Path) -> Result<Option<SecretString
     match (&relay.user, &relay.password) {
         (None, _) => Ok(None),
         (Some(_), Some(source)) => source.reveal(root).map(Some).map_err(|error| missing(error.to_string())),
-        (Some(user), None) => Err(missing(format!("{user} logs in, and no password is set"))),
+        (Some(user), None) => Err(EngineError::NoPassword { relay: relay.name.clone(), user: user.clone() }),
     }
+}
+
+/// Who logs in at a relay whose password is set nowhere; none if nobody does or one is set.
+pub(super) fn user_without_password(relay: &Relay) -> Option<String> {
+    relay.user.clone().filter(|_| relay.password.is_none())
 }
 
 enum Distance {

@@ -39,3 +39,19 @@ fn a_relay_of_no_such_name_is_offered_the_nearest() {
     let workspace = Workspace::letter(1);
     workspace.mailrun(&["relay", "test", "dsek"]).ends(5).says("desk");
 }
+
+#[test]
+fn a_test_of_the_sandbox_asks_its_own_server() {
+    let workspace = Workspace::letter(1);
+    let test = ["relay", "test", "desk", "--verify", "ada", "--expand", "staff", "--ask-help"];
+    let run = workspace.mailrun(&test).ends(0).says("desk works").says("PIPELINING");
+    run.says("VRFY ada")
+        .says("252")
+        .says("the server does not say")
+        .says("EXPN staff")
+        .says("HELP")
+        .says("214");
+    let answers = workspace.mailrun(&[&test[..], &["--json"]].concat()).ends(0).json()["answers"].take();
+    assert_eq!(answers[2]["asked"], "EXPN staff");
+    assert_eq!(answers[2]["code"], 502);
+}
