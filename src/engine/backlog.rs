@@ -37,9 +37,10 @@ pub(super) fn backlog(
         (0..).map(RelayNo).zip(relays).map(|(no, name)| (name, no)).collect();
     let mut groups: BTreeMap<Together, Vec<RecipientNo>> = BTreeMap::new();
     let mut attempted = HashSet::new();
+    let attempts = attempts_in_doubt(left);
     for waiter in left.returned.iter().chain(&left.deferred) {
         attempted.insert(waiter.recipient.0);
-        groups.entry(together(waiter, &numbers)).or_default().push(waiter.recipient);
+        groups.entry(together(waiter, &numbers, &attempts)).or_default().push(waiter.recipient);
     }
     let (fresh, strays) = fresh_batches(&left.pending, &attempted, batches);
     for recipient in strays {
@@ -47,25 +48,97 @@ pub(super) fn backlog(
         let alone = Together { batch, part: 0, attempts: 0, due: None, since: None, relay: None };
         groups.entry(alone).or_default().push(RecipientNo(recipient));
     }
+    let mut names = Names::new(left, batches, groups.keys());
     let waiting = groups.into_iter().map(|(shared, mut recipients)| {
         recipients.sort_unstable();
         recipients.dedup();
-        let id = BatchId { run, number: shared.batch, part: shared.part };
-        let date = left.dates.get(&(shared.batch, shared.part)).copied();
+        let part = names.part_of(&shared);
+        let id = BatchId { run, number: shared.batch, part };
+        let date = left.dates.get(&(shared.batch, part)).copied();
         let batch = Batch { id, attempt: shared.attempts.saturating_add(1), date, recipients };
         schedule::Waiting { batch, due: shared.due.unwrap_or(now), relay: shared.relay, since: shared.since }
     });
+    let waiting = waiting.collect();
     schedule::Backlog {
         batches: Arc::clone(batches),
         fresh,
-        waiting: waiting.collect(),
-        parts: left.parts.iter().map(|(number, part)| (*number, *part)).collect(),
+        waiting,
+        parts: names.parts.into_iter().collect(),
     }
 }
 
-/// The same backlog with at most `limit` recipients in it: deferred ones first, as they were begun.
-pub(super) fn limited(backlog: schedule::Backlog, limit: u64) -> schedule::Backlog {
+/// Attempts of each batch and part after which somebody was left in doubt who is to be written to again.
+fn attempts_in_doubt(left: &Backlog) -> HashMap<(u32, u16), u16> {
+    let mut most: HashMap<(u32, u16), u16> = HashMap::new();
+    for waiter in left.returned.iter().filter(|waiter| was_in_doubt(waiter.since, waiter.attempts)) {
+        let attempts = most.entry((waiter.batch, waiter.part)).or_default();
+        *attempts = (*attempts).max(waiter.attempts);
+    }
+    most
+}
+
+/// Whether the last attempt may have reached them: it was used up, and nobody refused them for now.
+fn was_in_doubt(since: Option<Timestamp>, attempts: u16) -> bool {
+    since.is_none() && attempts > 0
+}
+
+/// Gives each group the part under which it goes on, and so its Message-ID.
+struct Names {
+    /// The highest part of each batch.
+    parts: BTreeMap<u32, u16>,
+    /// Batches of which somebody is done with.
+    begun: HashSet<u32>,
+    /// Batches and parts that somebody may have got.
+    in_doubt: HashSet<(u32, u16)>,
+}
+
+impl Names {
+    fn new<'a>(left: &Backlog, batches: &Batches, groups: impl Iterator<Item = &'a Together>) -> Self {
+        let mut names = Self { parts: left.parts.clone(), begun: HashSet::new(), in_doubt: HashSet::new() };
+        let mut touched = HashSet::new();
+        for group in groups {
+            let highest = names.parts.entry(group.batch).or_default();
+            *highest = (*highest).max(group.part);
+            touched.insert(group.batch);
+            if was_in_doubt(group.since, group.attempts) {
+                names.in_doubt.insert((group.batch, group.part));
+            }
+        }
+        let deferred: HashSet<u32> = left.deferred.iter().map(|waiter| waiter.recipient.0).collect();
+        let is_pending = |recipient: u32| {
+            let behind = left.pending.partition_point(|range| range.end <= recipient);
+            left.pending.get(behind).is_some_and(|range| range.contains(&recipient))
+        };
+        let is_done = |recipient: u32| !is_pending(recipient) && !deferred.contains(&recipient);
+        names.begun = touched.into_iter().filter(|number| batches.range(*number).any(is_done)).collect();
+        names
+    }
+
+    /// The part a group had, where its next attempt is one more of the same batch. A new one for those
+    /// who were never reached by an attempt of which others are done with, or that others may have got:
+    /// theirs is another message.
+    fn part_of(&mut self, group: &Together) -> u16 {
+        let in_doubt = was_in_doubt(group.since, group.attempts);
+        let others = self.in_doubt.contains(&(group.batch, group.part));
+        if in_doubt || !(others || group.attempts == 0 && self.begun.contains(&group.batch)) {
+            return group.part;
+        }
+        next_part(&mut self.parts, group.batch)
+    }
+}
+
+/// A part of a batch that no other has.
+fn next_part(parts: &mut BTreeMap<u32, u16>, batch: u32) -> u16 {
+    let highest = parts.entry(batch).or_default();
+    *highest = highest.saturating_add(1);
+    *highest
+}
+
+/// The same backlog with at most `limit` recipients in it: those who were begun first. A batch that does
+/// not fit is cut.
+pub(super) fn limited(run: RunNo, backlog: schedule::Backlog, limit: u64) -> schedule::Backlog {
     let schedule::Backlog { batches, fresh, waiting, parts } = backlog;
+    let mut parts: BTreeMap<u32, u16> = parts.into_iter().collect();
     let mut room = limit;
     let mut kept = Vec::new();
     for mut entry in waiting {
@@ -80,20 +153,37 @@ pub(super) fn limited(backlog: schedule::Backlog, limit: u64) -> schedule::Backl
     for number in fresh.into_iter().flatten() {
         let range = batches.range(number);
         let size = u64::from(range.end - range.start);
-        if size > room {
-            break;
+        if size <= room {
+            room -= size;
+            push(&mut begun, number);
+            continue;
         }
-        room -= size;
-        push(&mut begun, number);
+        let cut = u32::try_from(room).map_or(range.end, |room| range.start + room);
+        if cut > range.start {
+            let id = BatchId { run, number, part: next_part(&mut parts, number) };
+            let recipients = (range.start..cut).map(RecipientNo).collect();
+            let batch = Batch { id, attempt: 1, date: None, recipients };
+            kept.push(schedule::Waiting { batch, due: Timestamp::UNIX_EPOCH, relay: None, since: None });
+        }
+        break;
     }
-    schedule::Backlog { batches, fresh: begun, waiting: kept, parts }
+    schedule::Backlog { batches, fresh: begun, waiting: kept, parts: parts.into_iter().collect() }
 }
 
-fn together(waiter: &Waiter, numbers: &HashMap<&RelayName, RelayNo>) -> Together {
+fn together(
+    waiter: &Waiter,
+    numbers: &HashMap<&RelayName, RelayNo>,
+    in_doubt: &HashMap<(u32, u16), u16>,
+) -> Together {
+    let attempts = match in_doubt.get(&(waiter.batch, waiter.part)) {
+        // Those who were left in doubt by several attempts share the next: it is the same message.
+        Some(most) if was_in_doubt(waiter.since, waiter.attempts) => *most,
+        Some(_) | None => waiter.attempts,
+    };
     Together {
         batch: waiter.batch,
         part: waiter.part,
-        attempts: waiter.attempts,
+        attempts,
         due: waiter.due,
         since: waiter.since,
         // Only who was deferred must come back over the same relay.
@@ -186,7 +276,60 @@ mod tests {
         let batches = Arc::new(Batches::Personal { recipients: 100 });
         let left = Backlog { pending: iter::once(0..100).collect(), ..Backlog::default() };
         let whole = backlog(RunNo(1), &left, &batches, &relays(), Timestamp::UNIX_EPOCH);
-        let numbers: Vec<u32> = limited(whole, 7).fresh.into_iter().flatten().collect();
+        let numbers: Vec<u32> = limited(RunNo(1), whole, 7).fresh.into_iter().flatten().collect();
         assert_eq!(numbers, [0, 1, 2, 3, 4, 5, 6]);
+    }
+
+    /// Who waits for what under which part, in which attempt.
+    fn waiting(left: &Backlog, batches: &Arc<Batches>) -> Vec<(Vec<u32>, u16, u16)> {
+        let found = backlog(RunNo(1), left, batches, &relays(), Timestamp::UNIX_EPOCH);
+        show(&found)
+    }
+
+    fn show(backlog: &schedule::Backlog) -> Vec<(Vec<u32>, u16, u16)> {
+        let who = |batch: &Batch| batch.recipients.iter().map(|recipient| recipient.0).collect();
+        let entries = backlog.waiting.iter().map(|entry| &entry.batch);
+        let mut found: Vec<_> = entries.map(|batch| (who(batch), batch.id.part, batch.attempt)).collect();
+        found.sort_unstable();
+        found
+    }
+
+    #[test]
+    fn a_limit_cuts_a_batch_that_does_not_fit() {
+        let batches = Arc::new(Batches::Grouped { recipients: 6, starts: vec![0, 3] });
+        let parts = BTreeMap::from([(1, 4)]);
+        let left = Backlog { pending: iter::once(0..6).collect(), parts, ..Backlog::default() };
+        let whole = backlog(RunNo(1), &left, &batches, &relays(), Timestamp::UNIX_EPOCH);
+        let some = limited(RunNo(1), whole.clone(), 5);
+        assert_eq!((some.fresh.as_slice(), show(&some)), ([0..1].as_slice(), vec![(vec![3, 4], 5, 1)]));
+        let few = limited(RunNo(1), whole, 2);
+        assert_eq!((few.fresh.as_slice(), show(&few)), ([].as_slice(), vec![(vec![0, 1], 1, 1)]));
+    }
+
+    #[test]
+    fn who_was_too_many_does_not_share_the_message_of_those_who_were_taken() {
+        let batches = Arc::new(Batches::Grouped { recipients: 4, starts: vec![0] });
+        // 0 was accepted; 1 and 2 came back as too many; 3 was never attempted.
+        let returned = vec![waiter(1, 0, None), waiter(2, 0, None)];
+        let left = Backlog { pending: iter::once(1..4).collect(), returned, ..Backlog::default() };
+        assert_eq!(waiting(&left, &batches), [(vec![1, 2, 3], 1, 1)]);
+        // Nobody is done with: it is the batch it was.
+        let left = Backlog { pending: iter::once(0..4).collect(), ..left };
+        assert_eq!(waiting(&left, &batches), [(vec![0, 1, 2, 3], 0, 1)]);
+    }
+
+    #[test]
+    fn only_who_was_in_doubt_is_sent_the_same_message_again() {
+        let batches = Arc::new(Batches::Grouped { recipients: 4, starts: vec![0] });
+        // 0 and 1 are in doubt since the first and the second attempt; 2 was refused for now by both.
+        let again = |recipient, attempts| Waiter { attempts, ..waiter(recipient, 0, None) };
+        let late = Waiter { attempts: 2, ..waiter(2, 0, Some(1000)) };
+        let left = Backlog {
+            pending: vec![0..2, 3..4],
+            returned: vec![again(0, 1), again(1, 2)],
+            deferred: vec![late],
+            ..Backlog::default()
+        };
+        assert_eq!(waiting(&left, &batches), [(vec![0, 1], 0, 3), (vec![2], 2, 3), (vec![3], 1, 1)]);
     }
 }

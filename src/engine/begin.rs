@@ -146,7 +146,7 @@ impl Run {
         let batches = Arc::new(plan.batches().clone());
         let mut left = backlog(number, &store.backlog(number)?, &batches, &names, at);
         if let Some(limit) = orders.limit {
-            left = limited(left, limit);
+            left = limited(number, left, limit);
         }
         let specs: Vec<_> = desk.relays.iter().map(lane_spec).collect();
         let seed = u64::from(number.0) ^ u64::from_be_bytes(seed_octets(plan.id()));
