@@ -280,19 +280,26 @@ impl RunBook {
         }
     }
 
-    /// The batch may be sent once more only while somebody of it is pending, deferred or uncertain.
-    pub(super) fn keep_date(&mut self, open: &Open) {
+    /// The batch may be sent once more only while somebody of it is pending, deferred or uncertain; its
+    /// outcome's `fates` also tell of those whom the intent did not name.
+    pub(super) fn keep_date(&mut self, open: &Open, fates: &[FateKnown]) {
         let batch = (open.of.number, open.of.part);
-        let needed = open.recipients.iter().any(|recipient| {
-            self.state(recipient).is_some_and(|state| !state.is_final() || state == State::Uncertain)
-        });
+        let is_open = |state: State| !state.is_final() || state == State::Uncertain;
+        let needed = fates.iter().any(|fate| is_open(fate.state))
+            || open.recipients.iter().any(|recipient| self.state(recipient).is_some_and(is_open));
         if needed {
             // The first Date stays: it must be the same over all attempts.
             self.dates.entry(batch).or_insert(open.date);
             self.touched.dates.insert(batch);
-        } else if self.dates.remove(&batch).is_some() {
+        } else if self.is_personal() && self.dates.remove(&batch).is_some() {
+            // Of a batch of several, somebody may still wait who was not in this attempt.
             self.touched.dates.insert(batch);
         }
+    }
+
+    /// Whether every batch has one recipient.
+    fn is_personal(&self) -> bool {
+        self.batches as usize == self.states.len()
     }
 
     /// Notes that a part of a batch exists.

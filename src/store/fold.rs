@@ -138,7 +138,7 @@ impl Fold {
         };
         let (account, begun) = match run.open.remove(&batch) {
             Some(open) => {
-                run.keep_date(&open);
+                run.keep_date(&open, &fact.fates);
                 (open.account, open.charge)
             }
             None => match run.relays.get(usize::from(fact.of.relay)) {

@@ -5,8 +5,10 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use crate::mail::{Charge, RecipientNo, State};
-use crate::store::{EndReason, Happening, History, Note, Options, Resolve, Store, StoreError, Suppressions};
+use crate::mail::{Charge, Intent, RecipientNo, State};
+use crate::store::{
+    EndReason, Happening, History, Note, Options, Resolve, RunStart, Store, StoreError, Suppressions,
+};
 
 use super::rig::{Ending, account, at, batch, batch_of, fates, intent, moment, relays, run_of, settled};
 
@@ -162,4 +164,26 @@ fn nobody_else_can_read_the_state() {
     let refused = Store::open(&state, options(), &moment(0)).unwrap_err();
     assert!(matches!(refused, StoreError::Exposed { mode: 0o750, .. }));
     assert!(refused.hint().unwrap().starts_with("chmod"));
+}
+
+#[tokio::test]
+async fn the_first_date_stays_while_somebody_of_the_batch_may_get_it_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(&folder.path().join(".mailrun"), options(), &moment(0)).unwrap();
+    let run = store.begin(&RunStart { batches: 1, ..run_of(2) }, at(0)).unwrap();
+    // Person 0 was refused for now at RCPT; the line was lost behind the dot for person 1.
+    let both = batch_of(run, 0, 1, &[0, 1]);
+    let reached = Intent { recipients: &both.recipients[1..], ..intent(&both) };
+    store.intend(&reached, &moment(1)).unwrap().await.unwrap();
+    let mut half = settled(&both, Ending::LineLost);
+    half.deliveries[0] = settled(&both, Ending::Deferred).deliveries[0].clone();
+    let states = [fates(&both, Ending::Deferred, 60)[0], fates(&both, Ending::LineLost, 60)[1]];
+    store.settle(&half, &states, at(2)).unwrap();
+    // The next attempt, at person 0 alone, is taken.
+    let alone = batch_of(run, 0, 2, &[0]);
+    store.intend(&intent(&alone), &moment(60)).unwrap().await.unwrap();
+    store.settle(&settled(&alone, Ending::Accepted), &fates(&alone, Ending::Accepted, 0), at(61)).unwrap();
+
+    store.resolve(run, &[RecipientNo(1)], Resolve::Resend, at(90)).unwrap();
+    assert_eq!(store.backlog(run).unwrap().dates.get(&(0, 0)), Some(&at(1)));
 }
