@@ -88,7 +88,7 @@ impl Rig {
     }
 
     pub(in crate::engine) fn resume(&self, orders: Orders) -> Result<Run, EngineError> {
-        Run::resume(self.workspace(), "letter", None, orders)
+        Run::resume(self.desk(), orders)
     }
 
     /// Where everybody stands, by address, as the journal of the last run has it.
