@@ -6,9 +6,11 @@
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::Duration;
 
 use hashbrown::HashMap;
 use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::time::Instant;
 
 use crate::mail::{
     AddressKey, Batch, BatchId, Charge, Digest, Gate, Intent, RecipientNo, Refused, RelayNo, Ticket,
@@ -37,7 +39,21 @@ struct Door {
     open: Semaphore,
     /// The room each recorded intent takes.
     taken: Mutex<HashMap<BatchId, u32>>,
+    /// The intents that found no room since one was recorded.
+    full: Mutex<Option<Full>>,
 }
+
+/// The journal takes no intent.
+#[derive(Debug)]
+struct Full {
+    since: Instant,
+    last: Instant,
+    error: StoreError,
+}
+
+/// For how long the journal may lack room before it counts as full: the thread that lays out its next
+/// segment may only be late.
+const LATE: Duration = Duration::from_secs(10);
 
 impl JournalGate {
     /// A gate over `store` for the recipients of `plan`, with at most `max_uncertain` fates open at once.
@@ -45,8 +61,8 @@ impl JournalGate {
         // A semaphore counts further than any journal; the cast below cannot lose a limit that matters.
         let limit = u32::try_from(max_uncertain.max(1)).unwrap_or(u32::MAX >> 4).min(u32::MAX >> 4);
         let open = Semaphore::new(limit as usize);
-        let (barred, taken) = (RwLock::default(), Mutex::default());
-        Self { door: Arc::new(Door { store, plan, clock, barred, open, taken }), limit }
+        let (barred, taken, full) = (RwLock::default(), Mutex::default(), Mutex::default());
+        Self { door: Arc::new(Door { store, plan, clock, barred, open, taken, full }), limit }
     }
 
     /// From now on nothing is intended that reaches one of these: what was is recorded when this returns.
@@ -67,6 +83,12 @@ impl JournalGate {
     pub(super) fn close(&self, batch: BatchId) {
         let taken = self.door.taken.lock().unwrap_or_else(PoisonError::into_inner).remove(&batch);
         self.door.open.add_permits(taken.unwrap_or_default() as usize);
+    }
+
+    /// Why nothing can be intended any more, if the journal has had no room for too long.
+    pub(super) fn failure(&self) -> Option<StoreError> {
+        let full = self.door.full.lock().unwrap_or_else(PoisonError::into_inner);
+        full.as_ref().filter(|full| full.last - full.since >= LATE).map(|full| full.error.clone())
     }
 
     /// What a batch counts against the limit. One batch may always go, however large.
@@ -103,10 +125,23 @@ impl Door {
         if !reached.is_empty() {
             return Err(Refused::Suppressed(reached));
         }
-        let durable = self.store.intend(intent, &self.clock.moment()).map_err(refusal)?;
+        let recorded = self.store.intend(intent, &self.clock.moment());
+        self.note_room(&recorded);
+        let durable = recorded.map_err(refusal)?;
         room.forget();
         self.taken.lock().unwrap_or_else(PoisonError::into_inner).insert(intent.batch.id, weight);
         Ok(durable)
+    }
+
+    fn note_room(&self, recorded: &Result<Durable, StoreError>) {
+        let mut full = self.full.lock().unwrap_or_else(PoisonError::into_inner);
+        match recorded {
+            Err(error @ StoreError::Full { .. }) => {
+                let last = Instant::now();
+                full.get_or_insert_with(|| Full { since: last, last, error: error.clone() }).last = last;
+            }
+            Ok(_) | Err(_) => *full = None,
+        }
     }
 
     fn barred_among(&self, barred: &HashSet<AddressKey>, recipients: &[RecipientNo]) -> Vec<RecipientNo> {
@@ -156,8 +191,8 @@ fn refusal(error: StoreError) -> Refused {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::Orders;
-    use crate::engine::tests::rig::{Rig, people};
+    use crate::engine::tests::rig::{Rig, people, to_its_end};
+    use crate::engine::{EngineError, Orders};
     use crate::mail::RunNo;
 
     fn batch(number: u32) -> Batch {
@@ -198,5 +233,25 @@ mod tests {
         assert_eq!(run.gate.door.open.available_permits(), 0);
         run.gate.close(batch(0).id);
         assert_eq!(run.gate.door.open.available_permits(), 1);
+    }
+
+    #[tokio::test]
+    async fn a_run_without_room_ends_and_says_so() {
+        let rig = Rig::new(&people("p", 3), "", ("", ""));
+        let run = rig.send(Orders::default());
+        let full = || StoreError::Full { path: "state".into(), needed: 1 };
+        run.gate.door.note_room(&Err(full()));
+        assert!(run.gate.failure().is_none(), "it may be only late");
+        tokio::time::pause();
+        tokio::time::advance(LATE).await;
+        tokio::time::resume();
+        assert!(run.gate.failure().is_none(), "it was not asked again");
+        run.gate.door.note_room(&Err(full()));
+        let ended = to_its_end(run).await;
+        assert!(matches!(ended, Err(EngineError::Store(StoreError::Full { .. }))), "{ended:?}");
+        assert!(rig.taken().is_empty());
+
+        let run = rig.resume(Orders::default()).expect("work is left");
+        assert_eq!(to_its_end(run).await.expect("there is room again").recipients.accepted, 3);
     }
 }

@@ -16,7 +16,7 @@ use tokio::time::{Instant, Interval, MissedTickBehavior, interval, sleep_until};
 use crate::mail::{BoundKind, RecipientNo, RelayName, RelayNo, RunNo};
 use crate::relay::Report;
 use crate::schedule::{Scheduler, Step, StopReason, Wait};
-use crate::store::{EndReason, Plan, Store};
+use crate::store::{EndReason, Plan, Store, StoreError};
 
 use super::attempt::Suppressed;
 use super::clock::Clock;
@@ -212,9 +212,14 @@ impl Run {
         self.lanes.call_back();
     }
 
+    /// Why nobody can be written to any more: the journal has failed, or has no room.
+    fn failure(&self) -> Option<StoreError> {
+        self.store.failure().or_else(|| self.gate.failure())
+    }
+
     /// Hands out whatever may go now.
     fn dispatch(&mut self, events: &UnboundedSender<Event>) -> Flow {
-        if self.store.is_poisoned() {
+        if self.failure().is_some() {
             self.stop(Cause::Crash);
         }
         let at = self.time();
@@ -280,6 +285,8 @@ impl Run {
         events: &UnboundedSender<Event>,
     ) -> Result<Ending, EngineError> {
         let next = self.waiting.as_ref().and_then(|wait| wait.until);
+        // Before it is closed: a journal that is full may have room again by then.
+        let failure = self.failure();
         self.lanes.close().await;
         if let Some(failure) = self.store.failure() {
             return Err(failure.into());
@@ -287,6 +294,9 @@ impl Run {
         self.suppress_the_dead()?;
         self.store.end(self.number, end_reason(cause, self.waiting.as_ref()), self.time())?;
         self.store.sync()?;
+        if let Some(failure) = failure {
+            return Err(failure.into());
+        }
         let stage = if cause.is_some() { Stage::Interrupted } else { Stage::Finished };
         let status = self.status_as(stage, cause, next);
         tell(events, Event::Status(Box::new(status.clone())));
