@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use crate::engine::{Cause, QuotaView, Stage};
+use crate::engine::{Cause, QuotaView, RelayView, Stage};
 use crate::mail::{Bound, BoundKind, Class, Excluded, Reason};
 
 use super::escape;
@@ -41,6 +41,12 @@ pub(crate) fn until(end: Option<Timestamp>, now: Timestamp, zone: &TimeZone) -> 
     end.map_or_else(String::new, |end| format!(" until {}", moment(end, now, zone)))
 }
 
+/// What a relay waits for: `waits for quota until 14:05 CET`. None if it is at work.
+pub(crate) fn held(view: &RelayView, now: Timestamp, zone: &TimeZone) -> Option<String> {
+    let waiting = view.waits_for.and_then(waiting)?;
+    Some(format!("{waiting}{}", until(view.until, now, zone)))
+}
+
 /// One quota and what is used of it: `412 of 500 recipients per 24 h`.
 pub(crate) fn quota(quota: &QuotaView) -> String {
     format!(
@@ -65,10 +71,11 @@ pub(crate) fn tightest(quotas: &[QuotaView]) -> Option<&QuotaView> {
     quotas.iter().min_by_key(|quota| left(quota))
 }
 
-/// Why work was left: fits after "stopped: ".
-pub(crate) fn cause(cause: Cause) -> &'static str {
+/// Why work was left by a run over so many relays: fits after "stopped: ".
+pub(crate) fn cause(cause: Cause, relays: usize) -> &'static str {
     match cause {
-        Cause::Quota => "the quotas of all relays are used up",
+        Cause::Quota if relays > 1 => "every relay waits; the first to go on waits for its quota",
+        Cause::Quota => "the quota of the relay is used up",
         Cause::Window => "nothing is due now: the window is closed, or everybody left waits for a retry",
         Cause::Limit => "--limit was reached",
         Cause::StopIf => "too much was refused (`stop_if` of the campaign)",

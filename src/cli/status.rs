@@ -101,7 +101,7 @@ pub(crate) fn text(status: &Status, now: Timestamp, zone: &TimeZone) -> String {
     let campaign = escape::line(&status.campaign);
     page.line(format_args!("{}\n", heading(&format!("{campaign}: {}", limits::stage(status.state)))));
     if let Some(cause) = status.reason {
-        page.fact("because", limits::cause(cause));
+        page.fact("because", limits::cause(cause, status.relays.len()));
     }
     for (name, value) in [("started", status.started), ("finished", status.finished)] {
         if let Some(moment) = value {
@@ -120,7 +120,7 @@ pub(crate) fn text(status: &Status, now: Timestamp, zone: &TimeZone) -> String {
         page.fact("sandbox", "nobody got anything");
     }
     totals(status, &mut page);
-    let relays = relays(status);
+    let relays = relays(status, now, zone);
     if !relays.is_empty() {
         page.gap();
         page.add(&relays.shown(Width::of_stdout()));

@@ -61,14 +61,16 @@ impl Summary<'_> {
         let ending = &self.watched.ending;
         let mut page = Page::default();
         page.line(format_args!("{}", Style::new().bold().apply_to(self.headline())));
-        let relays = relays(&ending.status);
+        let relays = relays(&ending.status, self.now, self.zone);
         if !relays.is_empty() {
             page.gap();
             page.add(&relays.shown(Width::of_stdout()));
         }
         let uncertain = ending.recipients.uncertain;
         let doubt = (uncertain > 0).then(|| doubt(uncertain));
-        let stopped = ending.cause.map(|cause| format!("Stopped: {}.{}", limits::cause(cause), self.due()));
+        let stopped = ending.cause.map(|cause| {
+            format!("Stopped: {}.{}", limits::cause(cause, ending.status.relays.len()), self.due())
+        });
         let kept = ending.kept.as_ref().map(|folder| {
             format!("The messages lie in {} as .eml files.", escape::line(&folder.display().to_string()))
         });
@@ -160,7 +162,7 @@ pub(crate) fn doubt_resent(uncertain: u64) -> String {
 }
 
 /// The relays of a campaign, one a row.
-pub(crate) fn relays(status: &Status) -> Rows {
+pub(crate) fn relays(status: &Status, now: Timestamp, zone: &TimeZone) -> Rows {
     let mut rows = Rows::new(&[
         ("relay", Align::Left),
         ("accepted", Align::Right),
@@ -172,11 +174,22 @@ pub(crate) fn relays(status: &Status) -> Rows {
     if has_quotas {
         rows.column("quota used", Align::Left);
     }
+    // A run that was stopped waits for nothing but `resume`.
+    let waits = matches!(status.reason, Some(Cause::Quota | Cause::Window));
+    let held = |view| if waits { limits::held(view, now, zone) } else { None };
+    let has_waits = status.relays.values().any(|view| held(view).is_some());
+    if has_waits {
+        rows.column("now", Align::Left);
+    }
     for (name, view) in &status.relays {
         let quotas = view.quotas.iter().map(limits::quota).collect::<Vec<_>>().join(", ");
         let counts = [view.accepted, view.deferred, view.rejected, view.uncertain].map(number);
         let cells = [escape::line(name).into_owned()].into_iter().chain(counts);
-        rows.add(cells.chain(has_quotas.then_some(quotas)));
+        rows.add(
+            cells
+                .chain(has_quotas.then_some(quotas))
+                .chain(has_waits.then(|| held(view).unwrap_or_default())),
+        );
     }
     rows
 }
@@ -187,7 +200,8 @@ mod tests {
 
     use super::*;
     use crate::cli::samples;
-    use crate::engine::{Ending, Recipients};
+    use crate::engine::{Ending, Recipients, RelayView};
+    use crate::mail::BoundKind;
 
     fn watched(recipients: Recipients, cause: Option<Cause>) -> Watched {
         let ending = Ending { recipients, cause, ..samples::ending() };
@@ -220,8 +234,31 @@ mod tests {
         let left = Recipients { planned: 10, pending: 4, accepted: 6, ..Recipients::default() };
         let watched = watched(left, Some(Cause::Quota));
         let summary = summary(&watched, &zone);
-        assert!(summary.text().contains("Stopped: the quotas of all relays are used up."));
+        assert!(summary.text().contains("Stopped: the quota of the relay is used up."));
         assert_eq!(summary.next().0, "mailrun resume welcome");
+    }
+
+    #[test]
+    fn each_relay_says_until_when_it_waits() {
+        console::set_colors_enabled(false);
+        let zone = TimeZone::UTC;
+        let mut watched = watched(Recipients::default(), Some(Cause::Quota));
+        let status = &mut watched.ending.status;
+        status.reason = Some(Cause::Quota);
+        let waits = |kind, until: &str| {
+            let until = until.parse().ok();
+            RelayView { waits_for: Some(kind), until, ..RelayView::default() }
+        };
+        let relays = [
+            ("a", waits(BoundKind::Quota, "1970-01-01T14:05:00Z")),
+            ("b", waits(BoundKind::Retry, "1970-01-01T15:00:00Z")),
+            ("c", RelayView::default()),
+        ];
+        status.relays = relays.into_iter().map(|(name, view)| (name.to_owned(), view)).collect();
+        let text = summary(&watched, &zone).text();
+        assert!(text.contains("waits for quota until 14:05 UTC\n"), "{text}");
+        assert!(text.contains("waits for retries until 15:00 UTC\n"), "{text}");
+        assert!(text.contains("Stopped: every relay waits; the first to go on waits for its quota."));
     }
 
     #[test]

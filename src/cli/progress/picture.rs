@@ -91,14 +91,11 @@ pub(super) fn line(status: &Status, pace: &Pace, moment: &Moment) -> String {
 
 /// What a relay waits for, or why it stopped: `waits for quota until 14:05 CET`. None if it is at work.
 pub(super) fn waiting(view: &RelayView, moment: &Moment) -> Option<String> {
-    let held = view.waits_for.and_then(limits::waiting);
+    let held = limits::held(view, moment.now, &moment.zone);
     let trouble = view.trouble.as_deref().map(escape::line);
     match (held, trouble) {
-        (Some(held), None) => Some(format!("{held}{}", limits::until(view.until, moment.now, &moment.zone))),
-        (Some(held), Some(trouble)) => {
-            Some(format!("{held}{}: {trouble}", limits::until(view.until, moment.now, &moment.zone)))
-        }
-        (None, trouble) => trouble.map(Cow::into_owned),
+        (Some(held), Some(trouble)) => Some(format!("{held}: {trouble}")),
+        (held, trouble) => held.or(trouble.map(Cow::into_owned)),
     }
 }
 
