@@ -198,14 +198,11 @@ fn hint_of_engine(error: &EngineError) -> Option<String> {
         EngineError::Store(StoreError::Locked { .. }) => {
             Some("`mailrun status` shows what it does; Ctrl-C in its terminal stops it safely".to_owned())
         }
-        EngineError::Store(StoreError::Full { .. }) => {
-            Some("make room; nothing recorded is lost, and `mailrun resume` goes on exactly there".to_owned())
-        }
         EngineError::Campaign(_)
         | EngineError::Faults(_)
         | EngineError::Row { .. }
-        | EngineError::Io { .. }
-        | EngineError::Store(_) => None,
+        | EngineError::Io { .. } => None,
+        EngineError::Store(error) => error.hint(),
         EngineError::Rows(Unfit::TooManyInvalid { .. }) => {
             Some("`mailrun check` lists them; is it the right file, delimiter and column?".to_owned())
         }

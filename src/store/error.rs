@@ -34,7 +34,7 @@ pub enum StoreError {
         what: &'static str,
     },
     /// The file system has too little room left.
-    #[error("there is no room left under {}: {needed} octets are needed", .path.display())]
+    #[error("there is too little room left under {}", .path.display())]
     Full {
         /// Where room is needed.
         path: PathBuf,
@@ -126,20 +126,17 @@ impl StoreError {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Locked { .. } => Some("wait for it, or see `mailrun status`".to_owned()),
-            Self::Damaged { .. } => {
-                Some("nothing was changed; keep a copy of .mailrun and run `mailrun doctor`".to_owned())
-            }
-            Self::Full { path, needed } => Some(format!(
-                "free at least {} MiB on the file system of {}; everything recorded is safe",
-                needed.div_ceil(1 << 20),
-                path.display()
+            Self::Damaged { .. } => Some(
+                "nothing was changed; keep a copy of .mailrun, and look for a backup of that file".to_owned(),
+            ),
+            Self::Full { needed, .. } => Some(format!(
+                "free at least {} MiB there, or name another place with `--state DIR`; everything recorded is safe",
+                needed.div_ceil(1 << 20)
             )),
             Self::ReadOnly { .. } => {
                 Some("make it writable, or name another place with `--state DIR`".to_owned())
             }
-            Self::Clock { .. } => {
-                Some("set the clock right, or accept it with `mailrun doctor --accept-clock`".to_owned())
-            }
+            Self::Clock { .. } => Some("set the clock right: quotas are counted by it".to_owned()),
             Self::Exposed { path, .. } => Some(format!("chmod -R go= {}", path.display())),
             Self::Network { .. } => {
                 Some("keep the state on a disk of this machine with `--state DIR`".to_owned())
@@ -147,9 +144,24 @@ impl StoreError {
             Self::Newer { .. } => Some("use the newer mailrun".to_owned()),
             Self::NoPlan(_) | Self::NoRun(_) | Self::TooLarge { .. } => None,
             Self::Poisoned(cause) => cause.hint(),
+            Self::Io { doing: "make", .. } => Some(
+                "make the folder it is to lie in writable, or name another place with `--state DIR`"
+                    .to_owned(),
+            ),
+            Self::Io { source, .. } if is_refused(source) => Some(
+                "make it readable and writable for you, or name another place with `--state DIR`".to_owned(),
+            ),
             Self::Io { .. } => Some("see that the disk works, then run `mailrun resume`".to_owned()),
         }
     }
+}
+
+/// Whether whoever runs mailrun may not do that there, or something else stands in its place.
+fn is_refused(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::PermissionDenied | io::ErrorKind::NotADirectory | io::ErrorKind::AlreadyExists
+    )
 }
 
 /// Whether the file system or the owner's share of it is used up.

@@ -77,6 +77,9 @@ impl Folder {
 
 fn check_modes(root: &Path) -> Result<(), StoreError> {
     let found = fs::metadata(root).map_err(|error| StoreError::io("look at", root, error))?;
+    if !found.is_dir() {
+        return Err(StoreError::io("use", root, io::ErrorKind::NotADirectory.into()));
+    }
     let mode = found.permissions().mode() & 0o7777;
     if mode & 0o077 != 0 {
         return Err(StoreError::Exposed { path: root.to_owned(), mode });

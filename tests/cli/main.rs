@@ -36,6 +36,7 @@ mod second_send;
 mod send_twice;
 mod show;
 mod signals;
+mod state_folder;
 mod status_json;
 mod suppression;
 mod template_column;
