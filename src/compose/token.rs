@@ -105,14 +105,14 @@ pub(super) fn sign(keys: &Keys, campaign: CampaignTag, recipient: Option<Recipie
 /// What `token` names; none if it was not made with these keys, or was changed.
 ///
 /// ```
-/// use mailrun::compose::{Keys, RecipientTag, token};
+/// use mailrun::compose::{Keys, RecipientTag, issue_token, verify_token};
 /// use mailrun::mail::Address;
 /// let keys = Keys::new(&[7; 32]);
 /// let ada = Address::parse("ada@example.com").expect("an address");
-/// let link = token::issue(&keys, "autumn", 1, &ada);
-/// let named = token::verify(&keys, &link).expect("genuine");
+/// let link = issue_token(&keys, "autumn", 1, &ada);
+/// let named = verify_token(&keys, &link).expect("genuine");
 /// assert_eq!(named.recipient, Some(RecipientTag::new(&keys, &ada)));
-/// assert_eq!(token::verify(&Keys::new(&[8; 32]), &link), None);
+/// assert_eq!(verify_token(&Keys::new(&[8; 32]), &link), None);
 /// ```
 pub fn verify(keys: &Keys, token: &str) -> Option<Named> {
     let octets: [u8; SIGNED + TAG] = URL_SAFE_NO_PAD.decode(token).ok()?.try_into().ok()?;

@@ -26,6 +26,8 @@ use super::relays::settings;
 struct Lane {
     relay: Relay,
     settings: RelaySettings,
+    /// None before the lane is open.
+    pool: Option<Arc<RelayPool>>,
     batches: Sender<Batch>,
     waiting: Receiver<Batch>,
     sessions: u32,
@@ -56,7 +58,15 @@ impl Lanes {
             let settings = settings(relay, desk.password(relay)?)?;
             let (batches, waiting) = async_channel::unbounded();
             let relay = relay.clone();
-            lanes.push(Lane { relay, settings, batches, waiting, sessions: 0, login_refused: false });
+            lanes.push(Lane {
+                relay,
+                settings,
+                pool: None,
+                batches,
+                waiting,
+                sessions: 0,
+                login_refused: false,
+            });
         }
         let (sender, receiver) = unbounded_channel();
         let folder = rehearsal::folder(desk.workspace.state_dir(), plan);
@@ -95,7 +105,9 @@ impl Lanes {
             let work = Work::new(lane.waiting.clone(), Arc::clone(compose));
             let reports = Reports::new(number, self.sender.clone());
             let gate: Arc<dyn Gate> = Arc::clone(gate) as Arc<dyn Gate>;
-            self.tasks.spawn(Arc::new(pool).drive(work, gate, reports));
+            let pool = Arc::new(pool);
+            lane.pool = Some(Arc::clone(&pool));
+            self.tasks.spawn(pool.drive(work, gate, reports));
         }
         Ok(self.receiver.take().expect("a run is driven once"))
     }
@@ -132,6 +144,13 @@ impl Lanes {
     pub(super) fn abort(&mut self) {
         self.call_back();
         self.tasks.abort_all();
+    }
+
+    /// Lets a relay have no more sessions than it was found to bear.
+    pub(super) fn bear(&self, relay: RelayNo, sessions: u32) {
+        if let Some(pool) = &self.relays[relay.index()].pool {
+            pool.bear(sessions);
+        }
     }
 
     /// Notes what happened to a session; says how many the relay has open now.

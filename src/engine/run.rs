@@ -199,7 +199,12 @@ impl Run {
                 self.stop(Cause::Signal);
                 self.lanes.abort();
             }
-            Turn::Beat => tell(events, Event::Status(Box::new(self.status()))),
+            Turn::Beat => {
+                for (place, lane) in (0..).map(RelayNo).zip(self.scheduler.view(self.time())) {
+                    self.lanes.bear(place, lane.sessions);
+                }
+                tell(events, Event::Status(Box::new(self.status())));
+            }
             Turn::Due => {}
         }
         Ok(())
