@@ -258,7 +258,10 @@ impl Run {
         }
         let goes_on = goes_on_soon(&wait, at);
         if self.orders.wait == orders::Wait::Never && !goes_on {
-            return Flow::End(Some(cause_of_wait(&wait).unwrap_or(Cause::Window)));
+            let cause = cause_of_wait(&wait).unwrap_or(Cause::Window);
+            // The end tells when work is due again.
+            self.waiting = Some(wait);
+            return Flow::End(Some(cause));
         }
         if goes_on {
             self.waiting = None;

@@ -7,8 +7,9 @@ use tokio::sync::mpsc::unbounded_channel;
 use super::mute::Mute;
 use super::rig::{Rig, people, to_its_end};
 use crate::engine::shutdown::Shutdown;
-use crate::engine::{Cause, Event, Orders, Tell};
+use crate::engine::{Cause, Event, Orders, Tell, Wait};
 use crate::mail::State;
+use crate::store::{EndReason, History};
 
 const INTERRUPT: i32 = 2;
 
@@ -82,4 +83,18 @@ async fn a_batch_larger_than_the_open_fates_goes_alone() {
     let ending = to_its_end(rig.send(Orders::default())).await.expect("an end");
     assert_eq!((ending.cause, ending.recipients.accepted), (None, 60));
     rig.agrees();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_does_not_wait_is_told_when_work_is_due_again() {
+    let deferring = "defer = [{ recipient = \"*\", reply = \"450 4.2.0 later\", times = 1 }]";
+    let rig = Rig::new(&people("p", 2), deferring, ("", ""));
+    let run = rig.send(Orders { wait: Wait::Never, ..Orders::default() });
+    let started = run.status().started;
+    let ending = to_its_end(run).await.expect("an end");
+    assert_eq!(ending.cause, Some(Cause::Window));
+    assert!(ending.next > started, "{:?}", ending.next);
+    let history = History::read(rig.workspace().state_dir()).expect("a journal");
+    let ended = history.latest("letter").and_then(|run| run.ended).map(|(reason, _)| reason);
+    assert_eq!(ended, Some(EndReason::Retry));
 }
