@@ -175,7 +175,7 @@ impl Run {
     /// in which a breaker fired, as then the server's word is not to be believed.
     pub(super) fn suppress_the_dead(&mut self) -> Result<(), EngineError> {
         let dead = std::mem::take(&mut self.dead);
-        if dead.is_empty() || self.scheduler.burst() || self.picture.sandbox {
+        if dead.is_empty() || self.scheduler.breaker_fired() || self.picture.sandbox {
             return Ok(());
         }
         let at = self.store.believe(&self.clock.moment());

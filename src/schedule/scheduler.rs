@@ -171,10 +171,12 @@ impl Scheduler {
         self.tally
     }
 
-    /// Whether a relay refused so many in the same words that its permanent refusals are not to be
-    /// believed: nobody is to be suppressed because of this run.
-    pub fn burst(&self) -> bool {
-        self.burst
+    /// Whether a breaker fired: a relay refused so many in the same words, or the run so many at all, that
+    /// permanent refusals are not to be believed. Nobody is to be suppressed because of this run.
+    pub fn breaker_fired(&self) -> bool {
+        let stopped =
+            matches!(self.phase, Phase::Stopped(StopReason::StopIf { .. } | StopReason::Content { .. }));
+        self.burst || stopped
     }
 
     /// Notes how many sessions of a relay are open.

@@ -23,6 +23,7 @@ fn too_many_rejected_stop_the_run() {
     }
     let expected = StopReason::StopIf { rejected: 100, settled: 500 };
     assert_eq!((stop, scheduler.next(start())), (Some(expected.clone()), Step::Stopped(expected)));
+    assert!(scheduler.breaker_fired(), "nobody is to be suppressed because of it");
 }
 
 #[test]
@@ -35,7 +36,7 @@ fn a_burst_of_one_refusal_stops_the_relay() {
         refused += u32::from(relay == RelayNo(0));
         scheduler.settle(start(), &report(relay, batch, outcome));
     }
-    assert_eq!((refused, scheduler.burst()), (20, true));
+    assert_eq!((refused, scheduler.breaker_fired()), (20, true));
     assert_eq!(leased(&mut scheduler, start()).0, RelayNo(1));
 }
 
