@@ -160,10 +160,12 @@ fn snippet(place: &Place, look: Look) -> String {
     match handler.render_report(&mut text, &Pointed::at(place)) {
         // The report begins with a line for the message, which is empty here: it was said above.
         Ok(()) => {
+            let is_empty = |line: &&str| {
+                console::strip_ansi_codes(line).chars().all(|character| matches!(character, ' ' | '×' | '⚠'))
+            };
             let mut page = Page::default();
-            for (index, line) in text.trim_start_matches([' ', '×', '⚠', '\n']).lines().enumerate() {
-                let indent = if index == 0 { "   " } else { "" };
-                page.line(format_args!("{indent}{}", line.trim_end()));
+            for line in text.lines().skip_while(is_empty) {
+                page.line(format_args!("{}", line.trim_end()));
             }
             page.into_text()
         }
@@ -266,6 +268,14 @@ error: unknown key `subjekt`
 hint: did you mean `subject`?
 ";
         assert_eq!(text, expected);
+    }
+
+    #[test]
+    fn colours_change_no_line() {
+        let fault = fault("from = \"a\"\nsubjekt = \"x\"\n", 11..18);
+        let plain = drawn(&fault, Look::Plain(80));
+        let coloured = drawn(&fault, Look::Colour(80));
+        assert_eq!(console::strip_ansi_codes(&coloured), plain);
     }
 
     #[test]
