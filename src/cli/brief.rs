@@ -93,7 +93,7 @@ impl Brief<'_> {
             .map(|(name, share)| format!("{} ({})", escape::line(name), number(share.recipients)));
         let relays = relays.collect::<Vec<_>>().join(", ");
         match self.reach {
-            Reach::Sandbox => format!("{relays}: the built-in sandbox, nobody gets anything"),
+            Reach::Sandbox => format!("{relays}: a sandbox, nobody gets anything"),
             Reach::People => relays,
         }
     }

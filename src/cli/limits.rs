@@ -47,18 +47,7 @@ pub(crate) fn held(view: &RelayView, now: Timestamp, zone: &TimeZone) -> Option<
     Some(format!("{waiting}{}", until(view.until, now, zone)))
 }
 
-/// One quota and what is used of it: `412 of 500 recipients per 24 h`.
-pub(crate) fn quota(quota: &QuotaView) -> String {
-    format!(
-        "{} of {} {} {}",
-        number(quota.used),
-        number(quota.limit),
-        escape::line(&quota.unit),
-        escape::line(&per(&quota.per))
-    )
-}
-
-/// One quota, short: `412/500 per 24 h`.
+/// One quota and what is used of it: `412/500 per 24 h`.
 pub(crate) fn short_quota(quota: &QuotaView) -> String {
     format!("{}/{} {}", number(quota.used), number(quota.limit), escape::line(&per(&quota.per)))
 }
@@ -158,7 +147,6 @@ mod tests {
         assert_eq!(tightest(&quotas[..2]), Some(&quotas[1]));
         assert_eq!(tightest(&quotas), Some(&quotas[2]));
         assert_eq!(tightest(&[]), None);
-        assert_eq!(quota(&quotas[1]), "412 of 500 recipients per 24 h");
         assert_eq!(short_quota(&quotas[0]), "5,000/10,000 per 24 h");
     }
 

@@ -97,7 +97,7 @@ fn list(workspace: &Workspace, operator: &Operator) -> Result<Exit, CliError> {
 fn cells(state: &RelayState) -> Vec<String> {
     let relay = &state.relay;
     let server = if relay.is_sandbox() {
-        "the built-in sandbox".to_owned()
+        "sandbox".to_owned()
     } else {
         format!("{}:{}", escape::line(&relay.host), relay.port)
     };

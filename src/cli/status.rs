@@ -12,7 +12,7 @@ use super::limits;
 use super::operator::Operator;
 use super::page::Page;
 use super::printer::{data, heading, json};
-use super::summary::relays;
+use super::summary::{relays, waits};
 use super::table::{Align, Rows, Width};
 use super::words::{between, duration, exact, moment, number, percent};
 
@@ -120,11 +120,12 @@ pub(crate) fn text(status: &Status, now: Timestamp, zone: &TimeZone) -> String {
         page.fact("sandbox", "nobody got anything");
     }
     totals(status, &mut page);
-    let relays = relays(status, now, zone);
+    let relays = relays(status);
     if !relays.is_empty() {
         page.gap();
         page.add(&relays.shown(Width::of_stdout()));
     }
+    waits(status, now, zone, &mut page);
     page.into_text()
 }
 

@@ -61,11 +61,12 @@ impl Summary<'_> {
         let ending = &self.watched.ending;
         let mut page = Page::default();
         page.line(format_args!("{}", Style::new().bold().apply_to(self.headline())));
-        let relays = relays(&ending.status, self.now, self.zone);
+        let relays = relays(&ending.status);
         if !relays.is_empty() {
             page.gap();
             page.add(&relays.shown(Width::of_stdout()));
         }
+        waits(&ending.status, self.now, self.zone, &mut page);
         let uncertain = ending.recipients.uncertain;
         let doubt = (uncertain > 0).then(|| doubt(uncertain));
         let stopped = ending.cause.map(|cause| {
@@ -162,7 +163,7 @@ pub(crate) fn doubt_resent(uncertain: u64) -> String {
 }
 
 /// The relays of a campaign, one a row.
-pub(crate) fn relays(status: &Status, now: Timestamp, zone: &TimeZone) -> Rows {
+pub(crate) fn relays(status: &Status) -> Rows {
     let mut rows = Rows::new(&[
         ("relay", Align::Left),
         ("accepted", Align::Right),
@@ -174,24 +175,26 @@ pub(crate) fn relays(status: &Status, now: Timestamp, zone: &TimeZone) -> Rows {
     if has_quotas {
         rows.column("quota used", Align::Left);
     }
-    // A run that was stopped waits for nothing but `resume`.
-    let waits = matches!(status.reason, Some(Cause::Quota | Cause::Window));
-    let held = |view| if waits { limits::held(view, now, zone) } else { None };
-    let has_waits = status.relays.values().any(|view| held(view).is_some());
-    if has_waits {
-        rows.column("now", Align::Left);
-    }
     for (name, view) in &status.relays {
-        let quotas = view.quotas.iter().map(limits::quota).collect::<Vec<_>>().join(", ");
+        let quotas = view.quotas.iter().map(limits::short_quota).collect::<Vec<_>>().join(", ");
         let counts = [view.accepted, view.deferred, view.rejected, view.uncertain].map(number);
         let cells = [escape::line(name).into_owned()].into_iter().chain(counts);
-        rows.add(
-            cells
-                .chain(has_quotas.then_some(quotas))
-                .chain(has_waits.then(|| held(view).unwrap_or_default())),
-        );
+        rows.add(cells.chain(has_quotas.then_some(quotas)));
     }
     rows
+}
+
+/// What each relay waits for, a line each; nothing where the campaign does not wait.
+pub(crate) fn waits(status: &Status, now: Timestamp, zone: &TimeZone, page: &mut Page) {
+    // A run that was stopped waits for nothing but `resume`.
+    if !matches!(status.reason, Some(Cause::Quota | Cause::Window)) {
+        return;
+    }
+    for (name, view) in &status.relays {
+        if let Some(held) = limits::held(view, now, zone) {
+            page.line(format_args!("  {} {held}", escape::line(name)));
+        }
+    }
 }
 
 #[cfg(test)]

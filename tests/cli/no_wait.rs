@@ -19,7 +19,8 @@ fn a_quota_that_binds_leaves_the_rest_for_resume() {
     assert_eq!((&quota["limit"], &quota["used"]), (&2.into(), &2.into()));
     assert!(status["next_attempt"].is_string(), "{status}");
 
-    workspace.mailrun(&["resume", "letter", "--no-wait"]).ends(4);
+    let resumed = workspace.mailrun(&["resume", "letter", "--no-wait"]).ends(4);
+    resumed.says("desk waits for quota until").says("Work is due again");
     assert_eq!(peer.recipients().len(), 2, "the quota outlives the process");
 }
 
