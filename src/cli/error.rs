@@ -162,6 +162,7 @@ fn of_engine(error: &EngineError, state: Option<&Path>) -> Exit {
         EngineError::Campaign(CampaignError::NoCampaign { .. } | CampaignError::NoWorkspace { .. })
         | EngineError::NothingToResume { .. }
         | EngineError::NeverPlanned { .. }
+        | EngineError::NeverSent { .. }
         | EngineError::NoPlan { .. } => Exit::NotFound,
         EngineError::Campaign(_)
         | EngineError::Faults(_)
@@ -212,6 +213,7 @@ fn hint_of_engine(error: &EngineError) -> Option<String> {
         EngineError::NeverPlanned { campaign } => {
             Some(format!("`mailrun plan {campaign}` shows what would be sent"))
         }
+        EngineError::NeverSent { campaign } => Some(format!("`mailrun send {campaign}` asks, and sends it")),
         EngineError::Unfinished { campaign, .. } => {
             Some(format!("`mailrun resume {campaign}` goes on where it stopped"))
         }

@@ -73,12 +73,16 @@ impl Printer {
     /// The next useful command, and what it does, under an empty line.
     pub(crate) fn next(self, command: &str, what: &str) {
         self.say("");
-        self.or(command, what);
+        self.offer("next:", command, what);
     }
 
     /// Another useful command.
     pub(crate) fn or(self, command: &str, what: &str) {
-        let label = Style::new().for_stderr().bold().apply_to("next:");
+        self.offer("  or:", command, what);
+    }
+
+    fn offer(self, label: &str, command: &str, what: &str) {
+        let label = Style::new().for_stderr().bold().apply_to(label);
         let command = Style::new().for_stderr().cyan().apply_to(command);
         self.say(&format!("{label} {command}   {what}"));
     }

@@ -119,7 +119,11 @@ fn change(
         return Ok(Exit::Done);
     }
     let same = if changed.unchanged > 0 {
-        format!(", {} nothing to change", number(changed.unchanged))
+        let standing = match wanted {
+            Change::Add(_) => "there before",
+            Change::Remove(_) | Change::Forget(_) => "not on the list",
+        };
+        format!(", {} {standing}", number(changed.unchanged))
     } else {
         String::new()
     };
@@ -165,7 +169,11 @@ fn import(workspace: &Workspace, operator: &Operator, file: &Path, reason: &str)
         let entries = entries(addresses, reason, engine::now());
         change(workspace, operator, &Change::Add(entries), "added")?
     };
-    if faults.is_empty() { Ok(exit) } else { Err(CliError::Lines(faults)) }
+    if faults.is_empty() {
+        return Ok(exit);
+    }
+    operator.printer.say("");
+    Err(CliError::Lines(faults))
 }
 
 fn read(file: &Path) -> Result<(String, String), CliError> {

@@ -47,11 +47,11 @@ pub fn may_send(workspace: &Workspace, campaign: &str) -> Result<(), EngineError
 /// Whether `resume` may begin: something of the campaign is left to do.
 ///
 /// # Errors
-/// [`EngineError::NeverPlanned`], [`EngineError::NothingToResume`], or the journal cannot be read.
+/// [`EngineError::NothingToResume`], or the journal cannot be read.
 pub fn may_resume(workspace: &Workspace, campaign: &str, uncertain: Uncertain) -> Result<(), EngineError> {
     let history = History::read(workspace.state_dir())?;
     let Some(run) = history.latest(campaign) else {
-        return Err(EngineError::NeverPlanned { campaign: campaign.to_owned() });
+        return Err(EngineError::NothingToResume { campaign: campaign.to_owned() });
     };
     let resends = uncertain == Uncertain::Resend && run.tally.of(State::Uncertain) > 0;
     has_work(run, resends)
@@ -100,7 +100,8 @@ impl Run {
         let clock = Clock::new();
         let store = open(&desk, &clock)?;
         let found = History::read(&state)?.latest(&desk.campaign.name).cloned();
-        let run = found.ok_or_else(|| EngineError::NeverPlanned { campaign: desk.campaign.name.clone() })?;
+        let run =
+            found.ok_or_else(|| EngineError::NothingToResume { campaign: desk.campaign.name.clone() })?;
         let doubted = store.uncertain(run.no);
         let resends = orders.uncertain == Uncertain::Resend && !doubted.is_empty();
         has_work(&run, resends)?;

@@ -50,6 +50,12 @@ pub enum EngineError {
         /// Which.
         campaign: String,
     },
+    /// It may be planned, but nothing was ever sent, so there are no recipients to tell of.
+    #[error("{campaign} was never sent")]
+    NeverSent {
+        /// Which.
+        campaign: String,
+    },
     /// The files differ from the plan that was named, or it does not hold any more.
     #[error("what was planned differs from what is there now")]
     Differs {

@@ -97,6 +97,7 @@ impl Desk {
     ) -> PlanReport {
         let lanes: Vec<LaneSpec> = relays.iter().map(lane_spec).collect();
         let uncertain_bound = exposure(&lanes, content.mode, self.campaign.max_uncertain);
+        let uncertain_bound = uncertain_bound.min(u64::from(batches.recipients()));
         let backlog = Backlog {
             batches: Arc::new(batches.clone()),
             fresh: iter::once(0..batches.len()).collect(),

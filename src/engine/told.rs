@@ -65,7 +65,7 @@ pub fn deliveries(
     let state = workspace.state_dir();
     let history = History::read(state)?;
     let Some(run) = history.latest(campaign) else {
-        return Err(EngineError::NeverPlanned { campaign: campaign.to_owned() });
+        return Err(EngineError::NeverSent { campaign: campaign.to_owned() });
     };
     let wanted = filter.state;
     let delivered = history.deliveries(run.no, |_, state| wanted.is_none_or(|wanted| wanted == state))?;
@@ -181,7 +181,7 @@ pub fn life(workspace: &Workspace, campaign: &str, address: &Address) -> Result<
     let state = workspace.state_dir();
     let history = History::read(state)?;
     let Some(run) = history.latest(campaign) else {
-        return Err(EngineError::NeverPlanned { campaign: campaign.to_owned() });
+        return Err(EngineError::NeverSent { campaign: campaign.to_owned() });
     };
     let plan = Plan::open(state, run.plan)?;
     let key = address.key();
