@@ -131,12 +131,16 @@ impl Lanes {
 
     /// Takes back whatever was handed out and not begun, and lets the lanes end when they are done.
     pub(super) fn call_back(&self) {
-        for (number, lane) in (0..).map(RelayNo).zip(&self.relays) {
-            lane.batches.close();
-            let reports = Reports::new(number, self.sender.clone());
-            while let Ok(batch) = lane.waiting.try_recv() {
-                reports.returned(batch, &Return::NotSent, Vec::new());
-            }
+        (0..).map(RelayNo).zip(&self.relays).for_each(|(number, _)| self.call_back_from(number));
+    }
+
+    /// Takes back whatever was handed to one relay and not begun; it is handed nothing more.
+    pub(super) fn call_back_from(&self, relay: RelayNo) {
+        let lane = &self.relays[relay.index()];
+        lane.batches.close();
+        let reports = Reports::new(relay, self.sender.clone());
+        while let Ok(batch) = lane.waiting.try_recv() {
+            reports.returned(batch, &Return::NotSent, Vec::new());
         }
     }
 

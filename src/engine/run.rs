@@ -236,7 +236,10 @@ impl Run {
                 }
                 Step::Wait(wait) => return self.wait(wait, at, events),
                 Step::Done => return Flow::End(self.left_over()),
-                Step::Stopped(_) if self.scheduler.out() > 0 => return Flow::Until(at + LONGEST_SLEEP),
+                Step::Stopped(_) if self.scheduler.out() > 0 => {
+                    self.lanes.call_back();
+                    return Flow::Until(at + LONGEST_SLEEP);
+                }
                 Step::Stopped(reason) => {
                     let cause = self.stopping.unwrap_or_else(|| cause_of_stop(&reason));
                     if self.stopping.is_none() {

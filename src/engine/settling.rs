@@ -90,6 +90,7 @@ impl Run {
             tell(events, Event::Note(format!("{account} takes no more until {until}, says the provider")));
         }
         if let Some((relay, why)) = &decision.relay_stopped {
+            self.lanes.call_back_from(*relay);
             tell(events, Event::Note(format!("relay {} is stopped: {why}", self.name(*relay))));
         }
         for note in &decision.notes {

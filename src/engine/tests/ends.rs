@@ -98,3 +98,22 @@ async fn who_does_not_wait_is_told_when_work_is_due_again() {
     let ended = history.latest("letter").and_then(|run| run.ended).map(|(reason, _)| reason);
     assert_eq!(ended, Some(EndReason::Retry));
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_handed_out_comes_back_when_a_relay_or_the_run_is_stopped() {
+    let persona = "latency = \"5ms\"\nrefuse = [{ recipient = \"*\", reply = \"550 5.7.1 no\" }]";
+    let table = [
+        // Twenty refusals in the same words stop the relay.
+        ("stop_if = { rejected = \"100%\", after = 1000000 }", Cause::NoRelay, 20),
+        ("stop_if = { rejected = \"10%\", after = 2 }", Cause::StopIf, 2),
+    ];
+    for (send, cause, refused) in table {
+        let rig = Rig::new(&people("p", 60), persona, ("sessions = 1", send));
+        let ending = to_its_end(rig.send(Orders::default())).await.expect("an end");
+        assert_eq!(ending.cause, Some(cause));
+        // Some may be under way on the session; sixteen were handed out.
+        let rejected = ending.recipients.rejected;
+        assert!((refused..=refused + 4).contains(&rejected), "{rejected} were refused, then it was stopped");
+        rig.agrees();
+    }
+}
