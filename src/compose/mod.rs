@@ -11,7 +11,7 @@
 //! - `template`: renders one template; beneath it `names` (what a name stands for) and `functions`;
 //! - `headers` and `words`: clean, encode, fold; `unsubscribe`: the ways out of the list;
 //! - `mime`: bodies and their transfer encodings;
-//! - [`token`]: what names a recipient outside and cannot be forged;
+//! - [`token`](issue_token): what names a recipient outside and cannot be forged;
 //! - [`error`](RowFault): what is wrong with one row.
 
 mod calls;
