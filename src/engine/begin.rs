@@ -133,6 +133,8 @@ impl Run {
             notes,
             started: run.started,
         })?;
+        // Those who are written to again count for no relay any more.
+        let run = if resends { History::read(&state)?.run(run.no).cloned().unwrap_or(run) } else { run };
         begun.picture.before = relay_views(&run);
         Ok(begun)
     }

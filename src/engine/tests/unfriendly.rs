@@ -32,7 +32,8 @@ async fn everybody_ends_where_the_server_says() {
     assert!(states.values().any(|state| *state == State::Uncertain), "some line was lost");
 
     let orders = Orders { uncertain: Uncertain::Resend, ..Orders::default() };
-    to_its_end(rig.resume(orders).expect("some are in doubt")).await.expect("an end");
+    let ending = to_its_end(rig.resume(orders).expect("some are in doubt")).await.expect("an end");
+    assert_eq!(ending.status.relays["desk"].uncertain, ending.recipients.uncertain, "nobody counts twice");
     let taken = rig.taken();
     assert!(taken.values().any(|ids| ids.len() > 1), "somebody was written to again, as told");
     for (who, ids) in taken {
