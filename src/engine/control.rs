@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{mpsc, oneshot};
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use crate::mail::{Address, Suppression};
 
@@ -25,6 +25,8 @@ use super::view::Status;
 const REQUEST_LIMIT: u64 = 64 * 1024;
 /// How long either side waits for the other.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// How long nobody is listened to after a connection could not be taken.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// A socket's path fits in 108 octets on Linux (unix(7)), its end included.
 const PATH_LIMIT: usize = 100;
 
@@ -114,7 +116,12 @@ impl Drop for Control {
 
 async fn accept(listener: UnixListener, asked: mpsc::Sender<Asked>) {
     let own = rustix::process::getuid().as_raw();
-    while let Ok((stream, _)) = listener.accept().await {
+    loop {
+        let Ok((stream, _)) = listener.accept().await else {
+            // Out of file descriptors, most likely: whoever asks again later is heard.
+            sleep(ACCEPT_PAUSE).await;
+            continue;
+        };
         let is_owner = stream.peer_cred().is_ok_and(|peer| peer.uid() == own);
         if is_owner {
             tokio::spawn(serve(stream, asked.clone()));

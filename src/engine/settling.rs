@@ -54,6 +54,10 @@ impl Run {
         events: &UnboundedSender<Event>,
     ) -> Result<(), EngineError> {
         let decision = self.scheduler.settle(at, settled);
+        if decision.notes.contains(&Note::NotOut(settled.batch.id)) {
+            // Settled before: the journal has its outcome, and another would unsay it.
+            return self.heed(&decision, events);
+        }
         let mut wording = Wording::default();
         for delivery in &settled.deliveries {
             if let Outcome::Rejected(answer, verdict) = &delivery.outcome
