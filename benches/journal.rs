@@ -1,5 +1,6 @@
 //! Measures the journal: how many intents and outcomes a second, how many octets a recipient, and how long
-//! a process takes to be ready again. `cargo bench --bench journal -- 1000000 DIR`
+//! a process takes to be ready again. `cargo bench --bench journal -- 1000000 DIR`, where DIR is
+//! a folder that is not there yet.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
