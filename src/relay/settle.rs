@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use super::profile::Profile;
-use super::trouble::words;
+use super::trouble::coded_words;
 use super::verdict::judge;
 use crate::mail::{
     Answer, Charge, Class, Delivery, Outcome, Permanence, Phase, RelayNo, Reply, Return, Scope, Settled,
@@ -107,7 +107,7 @@ impl Court {
     /// Notes what the relay must heed, once for each verdict.
     fn note(&mut self, answer: &Answer, verdict: Verdict) {
         if self.troubles.iter().all(|trouble| trouble.verdict != verdict) {
-            self.troubles.push(Trouble { verdict, words: words(&answer.reply), phase: answer.phase });
+            self.troubles.push(Trouble { verdict, words: coded_words(&answer.reply), phase: answer.phase });
         }
     }
 }

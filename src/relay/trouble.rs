@@ -5,11 +5,9 @@ use std::io;
 
 use super::profile::Profile;
 use super::verdict::judge;
+use super::wording::{tidy, words};
 use crate::mail::{Class, Permanence, Phase, Reply, Scope, Trouble, Verdict};
 use crate::smtp::SmtpError;
-
-/// Octets of a trouble's words that are kept.
-const WORDS_LIMIT: usize = 512;
 
 /// What the relay must hear of an error.
 pub(super) fn trouble_of(error: &SmtpError, profile: Profile) -> Trouble {
@@ -59,25 +57,12 @@ fn describe(error: &SmtpError) -> String {
         text.push_str(&cause.to_string());
         source = cause.source();
     }
-    clean(&text)
+    tidy(&text)
 }
 
-/// What a reply said, for people: escaped, without addresses.
-pub(super) fn words(reply: &Reply) -> String {
-    clean(&reply.to_string())
-}
-
-fn clean(text: &str) -> String {
-    let shown: String = text.chars().filter(|character| !character.is_control()).collect();
-    let mut clean = String::with_capacity(shown.len());
-    for (number, word) in shown.split(' ').enumerate() {
-        if number > 0 {
-            clean.push(' ');
-        }
-        if word.contains('@') { clean.push_str("<address>") } else { clean.push_str(word) }
-    }
-    clean.truncate(clean.floor_char_boundary(WORDS_LIMIT));
-    clean
+/// What a reply said, with its code, for people: escaped, without addresses.
+pub(super) fn coded_words(reply: &Reply) -> String {
+    format!("{} {}", reply.code, words(reply, &[]))
 }
 
 #[cfg(test)]
@@ -87,8 +72,7 @@ mod tests {
     #[test]
     fn troubles_name_nobody_and_drive_no_terminal() {
         let reply = Reply::new(550, "5.1.1 <ada@example.com>: no\u{1b}[2J such\nuser");
-        assert_eq!(words(&reply), "550 5.1.1 <address> no\\u{1b}[2J such user");
-        assert_eq!(words(&Reply::new(550, "a".repeat(2000))).len(), WORDS_LIMIT);
+        assert_eq!(coded_words(&reply), "550 5.1.1 <address>: no\\u{1b}[2J such user");
     }
 
     #[test]

@@ -24,6 +24,11 @@ pub fn words(reply: &Reply, addresses: &[&Address]) -> String {
     shorten(&escape(&text))
 }
 
+/// A text of ours that may quote a server, in one line and as [`words`] shows a reply.
+pub(super) fn tidy(text: &str) -> String {
+    shorten(&escape(&hide_addresses(&text.replace('\n', " "))))
+}
+
 /// Where a found text must stand.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Edge {
