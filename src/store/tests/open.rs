@@ -5,7 +5,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use crate::mail::{Charge, Intent, RecipientNo, State};
+use crate::mail::{Charge, Doubt, Intent, RecipientNo, State};
 use crate::store::{
     EndReason, Happening, History, Note, Options, Resolve, RunStart, Store, StoreError, Suppressions,
 };
@@ -58,6 +58,13 @@ async fn what_was_settled_is_there_for_the_next_process() {
     let again = Store::open(&copy.path().join(".mailrun"), options(), &moment(10)).unwrap();
     assert_eq!(again.notes(), [Note::Crashed { run, recipients: 1 }]);
     assert_eq!(again.uncertain(run), [RecipientNo(4), RecipientNo(300)]);
+    let life = History::read(again.root()).unwrap().life(run, RecipientNo(4)).unwrap();
+    match &life.last().unwrap().what {
+        Happening::Settled { doubt, .. } => {
+            assert_eq!(*doubt, Some(Doubt::Crashed), "and the reason is told");
+        }
+        other => panic!("{other:?}"),
+    }
     assert_eq!(again.usage()[&account()].since(0), Charge { messages: 3, recipients: 3 });
     again.reopen(run, &relays(), at(11)).unwrap();
     again.resolve(run, &[RecipientNo(4)], Resolve::Resend, at(11)).unwrap();
