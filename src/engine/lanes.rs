@@ -166,6 +166,7 @@ impl Lanes {
                 lane.login_refused = false;
             }
             SessionEvent::Closed { .. } => lane.sessions = lane.sessions.saturating_sub(1),
+            SessionEvent::StepsBack { .. } => {}
             SessionEvent::Failed { trouble, .. } => {
                 lane.login_refused |= trouble.verdict.class == Class::Login;
             }

@@ -35,6 +35,14 @@ impl Run {
                 self.scheduler.sessions(at, relay, open);
                 let trouble = match event {
                     SessionEvent::Opened => return Ok(()),
+                    SessionEvent::StepsBack { mode, words } => {
+                        let (relay, mode) = (self.name(relay), mode.name());
+                        let note = format!(
+                            "relay {relay} does not keep to what it announces ({words}): {mode} from now on"
+                        );
+                        tell(events, Event::Note(note));
+                        return Ok(());
+                    }
                     SessionEvent::Closed { trouble, .. } => trouble,
                     SessionEvent::Failed { trouble, .. } => Some(trouble),
                 };

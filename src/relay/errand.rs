@@ -7,10 +7,11 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use super::lane::Lane;
+use super::manners::Manners;
 use super::settle::{Accounting, settle};
 use super::submit::{Reports, Work};
 use crate::mail::{Gate, Intent, Message, Outcome, Refused, Return, Settled, Ticket};
-use crate::smtp::{Ending, Errand};
+use crate::smtp::{Ending, Errand, Mode};
 
 /// The sessions that wait for a message.
 #[derive(Debug, Default)]
@@ -50,6 +51,7 @@ pub(super) struct Shared {
     pub(super) accounting: Accounting,
     pub(super) idle: Idle,
     pub(super) lane: Mutex<Lane>,
+    pub(super) manners: Mutex<Manners>,
 }
 
 impl Shared {
@@ -57,6 +59,11 @@ impl Shared {
     pub(super) fn lane(&self) -> MutexGuard<'_, Lane> {
         // A lane is changed by whole steps, so one left behind by a panic is sound.
         self.lane.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How the relay is spoken to. Never hold it across an await.
+    pub(super) fn manners(&self) -> MutexGuard<'_, Manners> {
+        self.manners.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -75,13 +82,15 @@ pub(super) struct PoolErrand {
     /// The message for whose sake the session was opened.
     first: Option<Message>,
     pub(super) allowance: Allowance,
+    /// How its session speaks, once it is open.
+    pub(super) mode: Mode,
     drawn: u32,
     accepted: u32,
 }
 
 impl PoolErrand {
     pub(super) fn new(shared: Arc<Shared>, first: Message, allowance: Allowance) -> Self {
-        Self { shared, first: Some(first), allowance, drawn: 0, accepted: 0 }
+        Self { shared, first: Some(first), allowance, mode: Mode::LockStep, drawn: 0, accepted: 0 }
     }
 
     /// How many messages the session drew.
@@ -141,6 +150,7 @@ impl Errand for PoolErrand {
         if reached_somebody(&settled) {
             if self.accepted == 0 {
                 self.shared.lane().deliver();
+                self.shared.manners().prove(self.mode);
             }
             self.accepted += 1;
         }

@@ -13,6 +13,7 @@
 //! - [`settle`](settle()): from what the wire saw to what happens to each recipient, and to the charge;
 //! - `trouble`: what a failed session means for its relay;
 //! - `lane`: when another session may be opened;
+//! - `manners`: how boldly its server may be spoken to;
 //! - `errand`: what one session draws on;
 //! - [`pool`](RelayPool): the sessions of a relay, opened on demand;
 //! - [`probe`](probe()): one session opened to be looked at.
@@ -20,6 +21,7 @@
 mod certificate;
 mod errand;
 mod lane;
+mod manners;
 mod pool;
 mod probe;
 mod profile;

@@ -18,10 +18,11 @@ use tokio::time::{Instant, sleep_until};
 
 use super::errand::{Allowance, Idle, PoolErrand, Shared};
 use super::lane::{Cohort, Leave};
+use super::manners::Manners;
 use super::settings::RelaySettings;
 use super::settle::Accounting;
 use super::submit::{Reports, Retry, SessionEvent, Submit, Work};
-use super::trouble::trouble_of;
+use super::trouble::{describe, trouble_of};
 use crate::mail::{Gate, Message, Phase, Refused, Return, Trouble};
 use crate::smtp::{Close, Session, SmtpError, Target, Terms, Transcript};
 
@@ -62,8 +63,9 @@ impl RelayPool {
         let settings = &self.settings;
         let accounting =
             Accounting { relay: reports.relay(), refusals: settings.refusals, profile: settings.profile };
-        let shared =
-            Shared { work, gate, reports, accounting, idle: Idle::default(), lane: Mutex::default() };
+        let manners = Mutex::new(Manners::new(settings.window));
+        let (idle, lane) = (Idle::default(), Mutex::default());
+        let shared = Shared { work, gate, reports, accounting, idle, lane, manners };
         Usher { pool: self, shared: Arc::new(shared), sessions: JoinSet::new() }
     }
 }
@@ -198,8 +200,10 @@ impl RelayPool {
             let most = u32::try_from(most).unwrap_or(u32::MAX);
             errand.allowance.messages = errand.allowance.messages.min(most);
         }
-        let terms =
-            Terms { relay: reports.relay(), refusals: self.settings.refusals, idle: self.settings.idle };
+        let manner = shared.manners().manner();
+        errand.mode = manner.mode_with(session.extensions());
+        let RelaySettings { refusals, idle, .. } = self.settings;
+        let terms = Terms { relay: reports.relay(), refusals, manner, idle };
         let close = session.drive(&terms, &mut errand).await;
         let trouble = match close {
             Close::Finished | Close::Idle | Close::HeldBack(Refused::Suppressed(_)) => None,
@@ -207,7 +211,13 @@ impl RelayPool {
                 shared.lane().hold(Instant::now());
                 None
             }
-            Close::Failed(error) => self.failed(&error, &open, errand.accepted()),
+            Close::Failed(error) => match shared.manners().doubt(errand.mode, &error) {
+                Some(mode) => {
+                    reports.session(SessionEvent::StepsBack { mode, words: describe(&error) });
+                    None
+                }
+                None => self.failed(&error, &open, errand.accepted()),
+            },
         };
         reports.session(SessionEvent::Closed { messages: errand.drawn(), trouble });
     }

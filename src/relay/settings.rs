@@ -27,6 +27,8 @@ pub struct RelaySettings {
     pub tls_ca: Option<Vec<u8>>,
     /// How many sessions may be open at once, at least 1.
     pub sessions: usize,
+    /// Messages in flight a session where they are streamed, at least 1; with 1 none are.
+    pub window: usize,
     /// After how many messages a session says QUIT, at least 1.
     pub messages_per_session: u32,
     /// After how long a session takes no further message.
@@ -54,6 +56,7 @@ impl RelaySettings {
             helo: None,
             tls_ca: None,
             sessions: 4,
+            window: 16,
             messages_per_session: 100,
             session_age: Duration::from_mins(15),
             idle: Duration::from_secs(30),

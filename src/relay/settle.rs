@@ -148,20 +148,22 @@ fn refused(answer: Answer, verdict: Verdict, reached: Reached) -> Outcome {
     }
 }
 
-/// What the account stays charged.
+/// What the account stays charged. An intent that was recorded before RCPT was answered charged for those too
+/// whom RCPT then refused.
 fn charge(intended: Option<Charge>, outcomes: &[Outcome], refusals: Refusals) -> Charge {
-    let taken = |outcome: &Outcome| matches!(outcome, Outcome::Accepted(_) | Outcome::Uncertain(_));
-    if let Some(charge) = intended
-        && outcomes.iter().any(taken)
-    {
-        return charge;
-    }
-    match refusals {
-        Refusals::Free => Charge::default(),
-        Refusals::Charged => match outcomes.iter().filter(|outcome| counts_as_refused(outcome)).count() {
-            0 => Charge::default(),
-            refused => Charge::message(refused),
-        },
+    let is_taken = |outcome: &&Outcome| matches!(outcome, Outcome::Accepted(_) | Outcome::Uncertain(_));
+    let taken = outcomes.iter().filter(is_taken).count();
+    let of = |recipients: usize| match recipients {
+        0 => Charge::default(),
+        recipients => Charge::message(recipients),
+    };
+    match (intended, refusals) {
+        (Some(charge), Refusals::Charged) if taken > 0 => charge,
+        (Some(_), Refusals::Free) => of(taken),
+        (None, Refusals::Free) => Charge::default(),
+        (Some(_) | None, Refusals::Charged) => {
+            of(outcomes.iter().filter(|outcome| counts_as_refused(outcome)).count())
+        }
     }
 }
 
@@ -229,7 +231,7 @@ mod tests {
         let gone = answered(Phase::End, 421, "bye");
         let doubt = Fate::Doubtful(Doubt::LineLost);
         let ours = answered(Phase::Mail, 552, "5.3.4 mailrun: too large");
-        let table: [Row<'_>; 16] = [
+        let table: [Row<'_>; 17] = [
             ("taken", Some(1), all(1, &taken), &["accepted"], 1, 1),
             (
                 "taken but one",
@@ -237,6 +239,14 @@ mod tests {
                 vec![taken.clone(), dead.clone()],
                 &["accepted", "rejected recipient_dead"],
                 1,
+                1,
+            ),
+            (
+                "streamed, and taken but one",
+                Some(2),
+                vec![taken.clone(), dead.clone()],
+                &["accepted", "rejected recipient_dead"],
+                2,
                 1,
             ),
             ("later", Some(2), all(2, &later), &["deferred unknown", "deferred unknown"], 2, 0),

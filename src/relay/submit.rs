@@ -14,6 +14,7 @@ use async_channel::Receiver;
 use tokio::sync::mpsc::UnboundedSender;
 
 use crate::mail::{Batch, Charge, Delivery, Gate, Message, Outcome, RelayNo, Return, Settled, Trouble};
+use crate::smtp::Mode;
 
 /// Something that takes messages and says what became of them.
 pub trait Submit: Send + Sync {
@@ -167,6 +168,13 @@ pub enum SessionEvent {
         messages: u32,
         /// Why, if it was not in good order and no batch tells of it.
         trouble: Option<Trouble>,
+    },
+    /// Its server did not keep to what it announces: sessions are spoken to in this mode from now on.
+    StepsBack {
+        /// How.
+        mode: Mode,
+        /// What it did.
+        words: String,
     },
     /// It could not be opened.
     Failed {

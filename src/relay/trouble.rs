@@ -49,7 +49,7 @@ pub(super) fn trouble_of(error: &SmtpError, profile: Profile) -> Trouble {
 }
 
 /// The error with its causes, in one line.
-fn describe(error: &SmtpError) -> String {
+pub(super) fn describe(error: &SmtpError) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {

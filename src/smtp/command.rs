@@ -30,6 +30,8 @@ pub enum Command<'a> {
     Rcpt(&'a Address),
     /// DATA.
     Data,
+    /// BDAT with so many octets behind it, the last of the message (RFC 3030, 2).
+    BdatLast(usize),
     /// RSET.
     Rset,
     /// QUIT.
@@ -114,6 +116,9 @@ impl Command<'_> {
                 limit += MAIL_PARAMETERS;
             }
             Self::Rcpt(forward_path) => path(forward_path.as_str(), wire),
+            Self::BdatLast(octets) => {
+                write!(wire, " {octets} LAST").expect("a vector takes every octet");
+            }
             Self::StartTls | Self::Data | Self::Rset | Self::Quit | Self::Help => {}
         }
         if let Err(error) = check_line(verb, &wire[begin..], charset, limit) {
@@ -132,6 +137,7 @@ impl Command<'_> {
             Self::Mail(_) => "MAIL FROM:",
             Self::Rcpt(_) => "RCPT TO:",
             Self::Data => "DATA",
+            Self::BdatLast(_) => "BDAT",
             Self::Rset => "RSET",
             Self::Quit => "QUIT",
             Self::Help => "HELP",

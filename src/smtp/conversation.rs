@@ -1,28 +1,34 @@
 //! A session at work: messages are taken, permits asked for, endings handed over.
 //!
 //! [`Session::drive`] runs the [`Dialogue`] over the connection. Whatever it waits for becomes one
-//! `Happening`, and what follows from it is decided without waiting. It may be dropped at any moment, by
-//! a panic too: the guard in it hands over an ending for every message it took, uncertain for those whose
-//! final dot may have left.
+//! `Happening`, and what follows from it is decided without waiting. Permits are awaited in the order in which
+//! they were asked for, so that no session holds back a message that may leave for one that may not yet.
+//! It may be dropped at any moment, by a panic too: the guard in it hands over an ending for every message
+//! it took, uncertain for those whose final dot may have left.
 
-use std::future::Future;
+use std::collections::VecDeque;
+use std::future::{Future, poll_fn};
 use std::io;
-use std::pin::{Pin, pin};
+use std::pin::Pin;
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::connection::{Connection, Progress};
-use super::dialogue::{Break, Dialogue, Loss};
+use super::dialogue::{Break, Dialogue, Loss, Refusal};
 use super::error::SmtpError;
+use super::mode::{Manner, Mode};
 use super::session::Session;
 use super::timeouts::Timeouts;
 use super::transaction::{Ending, Refusals};
 use super::watch::Watch;
-use crate::mail::{Intent, Message, Permit, Phase, Refused, RelayNo, Ticket};
+use crate::mail::{BatchId, Intent, Message, Permit, Phase, Refused, RelayNo, Ticket};
 
 /// Octets after which a write counts as having gone on (RFC 5321, 4.5.3.2.5 speaks of a block).
 const BLOCK: usize = 16 * 1024;
+/// Octets on their way out beyond which no further message is put behind them.
+const OUTPUT: usize = 48 * 1024;
 
 /// What a session draws on while it works.
 pub trait Errand: Send {
@@ -50,6 +56,8 @@ pub struct Terms {
     pub relay: RelayNo,
     /// Whether its provider counts recipients that it refused.
     pub refusals: Refusals,
+    /// How much may be under way at once.
+    pub manner: Manner,
     /// How long to stay without a message before QUIT.
     pub idle: Duration,
 }
@@ -61,7 +69,8 @@ pub enum Close {
     Finished,
     /// Nothing came to be sent for so long that QUIT was said.
     Idle,
-    /// The gate gave no permit. DATA can be taken back only by closing the connection.
+    /// The gate gave no permit. DATA can be taken back only by closing the connection; where nothing was said
+    /// yet, the session ended when all else was answered.
     HeldBack(Refused),
     /// The connection failed or the server closed it.
     Failed(SmtpError),
@@ -78,6 +87,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
         work.settle();
         match close {
             Close::Finished | Close::Idle => work.connection.quit(&timeouts).await,
+            Close::HeldBack(_) if work.dialogue.is_open() => work.connection.quit(&timeouts).await,
             Close::HeldBack(_) | Close::Failed(_) => {}
         }
         close
@@ -100,9 +110,45 @@ enum Wait {
 /// What happened while waiting.
 enum Happening {
     Moved(Progress),
-    Gate(Result<Permit, Refused>),
+    Gate(Answer),
     Drawn(Option<Message>),
     Late,
+}
+
+/// The gate's answer about a batch.
+struct Answer {
+    batch: BatchId,
+    result: Result<Permit, Refused>,
+}
+
+/// Questions that the gate has taken and not answered yet, oldest first.
+#[derive(Default)]
+struct Questions {
+    asked: VecDeque<(BatchId, Pin<Box<dyn Future<Output = Result<Permit, Refused>> + Send>>)>,
+}
+
+impl Questions {
+    fn ask(&mut self, batch: BatchId, ticket: Ticket) {
+        self.asked.push_back((batch, Box::pin(ticket.permit())));
+    }
+
+    /// The answer to the oldest.
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Answer> {
+        let Some((batch, ticket)) = self.asked.front_mut() else { return Poll::Pending };
+        let answer = ticket.as_mut().poll(context).map(|result| Answer { batch: *batch, result });
+        if answer.is_ready() {
+            self.asked.pop_front();
+        }
+        answer
+    }
+
+    /// The answer to the oldest, if it is there: one commit of the journal answers many.
+    fn at_hand(&mut self) -> Option<Answer> {
+        match self.poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(answer) => Some(answer),
+            Poll::Pending => None,
+        }
+    }
 }
 
 struct Conversation<'a, S, E: Errand> {
@@ -113,12 +159,15 @@ struct Conversation<'a, S, E: Errand> {
     timeouts: Timeouts,
     watch: Watch,
     wait: Wait,
+    questions: Questions,
     /// Octets written of the block at hand, and its number.
     written: usize,
     block: u64,
     /// Replies read.
     count: u64,
     supply: Supply,
+    /// Why the gate lets nothing pass any more.
+    held: Option<Refused>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -139,40 +188,40 @@ impl<E: Errand, S> Drop for Conversation<'_, S, E> {
 impl<'a, S: AsyncRead + AsyncWrite + Unpin + Send, E: Errand> Conversation<'a, S, E> {
     fn new(session: Session<S>, terms: &'a Terms, errand: &'a mut E) -> Self {
         Self {
-            dialogue: Dialogue::new(session.extensions, terms.refusals),
+            dialogue: Dialogue::new(session.extensions, terms.refusals, terms.manner),
             connection: session.connection,
             errand,
             terms,
             timeouts: session.timeouts,
             watch: Watch::new(),
             wait: Wait::Gate,
+            questions: Questions::default(),
             written: 0,
             block: 0,
             count: 0,
             supply: Supply::Open,
+            held: None,
         }
     }
 
     async fn run(&mut self) -> Close {
-        let mut permit = pin!(None);
         loop {
             if let Err(error) = self.take_replies() {
                 return Close::Failed(error);
             }
-            match self.ask_gate() {
-                Ok(None) => {}
-                Ok(Some(ticket)) => permit.set(Some(ticket.permit())),
-                Err(refused) => return Close::HeldBack(refused),
+            // Before the next message is composed, so that the journal writes meanwhile.
+            if let Err(close) = self.ask_gate() {
+                return close;
             }
             self.draw();
+            if let Err(close) = self.ask_gate() {
+                return close;
+            }
             if self.supply == Supply::Spent && self.dialogue.is_idle() {
-                return Close::Finished;
+                return self.held.take().map_or(Close::Finished, Close::HeldBack);
             }
             self.begin_wait();
-            let happening = self.happening(permit.as_mut()).await;
-            if let Happening::Gate(_) = happening {
-                permit.set(None);
-            }
+            let happening = self.happening().await;
             if let Some(close) = self.handle(happening) {
                 return close;
             }
@@ -212,18 +261,56 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin + Send, E: Errand> Conversation<'a, S
         }
     }
 
-    fn ask_gate(&mut self) -> Result<Option<Ticket>, Refused> {
-        let Some(intent) = self.dialogue.intent(self.terms.relay) else { return Ok(None) };
-        match self.errand.intend(intent) {
-            Ok(ticket) => {
-                self.dialogue.intended();
-                Ok(Some(ticket))
-            }
-            Err(refused) => {
-                self.dialogue.refuse(&refused);
-                Err(refused)
+    /// Asks the gate about every message that waits to be asked about.
+    fn ask_gate(&mut self) -> Result<(), Close> {
+        while let Some(intent) = self.dialogue.intent(self.terms.relay) {
+            let batch = intent.batch.id;
+            match self.errand.intend(intent) {
+                Ok(ticket) => {
+                    self.dialogue.intended();
+                    self.questions.ask(batch, ticket);
+                }
+                Err(refused) => self.refuse(batch, refused)?,
             }
         }
+        Ok(())
+    }
+
+    /// Heeds a refusal of the gate.
+    fn refuse(&mut self, batch: BatchId, refused: Refused) -> Result<(), Close> {
+        match self.dialogue.refuse(batch, &refused) {
+            Refusal::Ends => return Err(Close::HeldBack(refused)),
+            Refusal::GoesOn => {}
+        }
+        match refused {
+            Refused::Suppressed(_) => {}
+            Refused::Stopping | Refused::NoSpace | Refused::Journal(_) => {
+                // What has left is still to be answered for.
+                self.questions = Questions::default();
+                self.dialogue.withdraw();
+                self.supply = Supply::Spent;
+                self.held = Some(refused);
+            }
+        }
+        self.settle();
+        Ok(())
+    }
+
+    /// Ends the data of every message that has its permit, as far as there is room to write.
+    fn pass(&mut self, answer: Answer) -> Result<(), Close> {
+        let mut answer = Some(answer);
+        while let Some(Answer { batch, result }) = answer {
+            match result {
+                Ok(permit) => self.dialogue.permit(permit),
+                Err(refused) => self.refuse(batch, refused)?,
+            }
+            answer = if self.may_write() { self.questions.at_hand() } else { None };
+        }
+        Ok(())
+    }
+
+    fn may_write(&self) -> bool {
+        self.dialogue.output().len() < OUTPUT
     }
 
     /// Takes messages as long as there is room and one is at hand.
@@ -255,16 +342,15 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin + Send, E: Errand> Conversation<'a, S
         });
     }
 
-    async fn happening<F>(&mut self, permit: Pin<&mut Option<F>>) -> Happening
-    where
-        F: Future<Output = Result<Permit, Refused>>,
-    {
-        let asked = permit.is_some();
-        let draws = self.supply == Supply::Open && self.dialogue.is_idle();
+    async fn happening(&mut self) -> Happening {
+        let asked = !self.questions.asked.is_empty() && self.may_write();
+        let draws = self.supply == Supply::Open
+            && (self.dialogue.is_idle()
+                || self.dialogue.mode() == Mode::Streamed && self.dialogue.has_room());
         tokio::select! {
             // In this order: a server that says good-bye is heard before it is given another message.
             biased;
-            result = answered(permit), if asked => Happening::Gate(result),
+            answer = poll_fn(|context| self.questions.poll(context)), if asked => Happening::Gate(answer),
             moved = self.connection.progress(self.dialogue.output()) => Happening::Moved(moved),
             message = self.errand.next(), if draws => Happening::Drawn(message),
             () = self.watch.expired() => Happening::Late,
@@ -283,11 +369,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin + Send, E: Errand> Conversation<'a, S
             }
             Happening::Moved(Progress::Read) => {}
             Happening::Moved(Progress::Ended(source)) => return Some(self.ended(source)),
-            Happening::Gate(Ok(permit)) => self.dialogue.permit(permit),
-            Happening::Gate(Err(refused)) => {
-                self.dialogue.refuse(&refused);
-                return Some(Close::HeldBack(refused));
-            }
+            Happening::Gate(answer) => return self.pass(answer).err(),
             Happening::Drawn(Some(message)) => {
                 self.dialogue.offer(message);
                 self.settle();
@@ -319,17 +401,6 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin + Send, E: Errand> Conversation<'a, S
 
     fn phase(&self) -> Phase {
         self.dialogue.awaits().unwrap_or(Phase::Other)
-    }
-}
-
-/// The gate's answer, once it was asked.
-async fn answered<F>(permit: Pin<&mut Option<F>>) -> F::Output
-where
-    F: Future,
-{
-    match permit.as_pin_mut() {
-        Some(permit) => permit.await,
-        None => std::future::pending().await,
     }
 }
 

@@ -1,32 +1,31 @@
-//! The dialogue: SMTP mail transactions as a pure state machine (RFC 5321, 3.3; RFC 2920).
+//! The dialogue: SMTP mail transactions as a pure state machine (RFC 5321, 3.3; RFC 2920; RFC 3030).
 //!
 //! Messages and replies go in, octets and [`Ending`]s come out; nothing here reads, writes or waits, in the
-//! way of rustls and quinn-proto. It holds a message whose content is next or under way, and one behind it.
-//! In [`Mode::Grouped`] the write that ends the data of one also carries MAIL, RCPT and DATA of the other,
-//! as RFC 2920, 3.1 allows, so that a message costs one round trip.
+//! way of rustls and quinn-proto. The transactions under way stand in a row, and every reply is about the
+//! first of them. In [`Mode::Grouped`] there are two at most: the write that ends the data of one also
+//! carries MAIL, RCPT and DATA of the other, as RFC 2920, 3.1 allows, so that a message costs one round trip.
+//! In [`Mode::Streamed`] there are as many as the [window](super::window) lets fly, each written in one piece
+//! from MAIL to `BDAT LAST`, so that what a message costs no longer depends on the round trip.
 //!
-//! The rule above all: [`Dialogue::permit`] alone writes content and its final dot, and takes a
-//! [`Permit`] for it. The one dot beside it carries nobody: DATA that got 354 though every RCPT was refused
-//! is ended by a lone dot. A reply that nobody asked for, or that has no meaning where it comes, ends the
-//! dialogue: from then on nothing can be matched. Every message offered meets exactly one ending.
+//! The rule above all: [`Dialogue::permit`] alone writes content and its end, and takes a [`Permit`] for
+//! it. The one dot beside it carries nobody: DATA that got 354 though every RCPT was refused is ended by a
+//! lone dot. A reply that nobody asked for, or that has no meaning where it comes, ends the dialogue: from
+//! then on nothing can be matched. Every message offered meets exactly one ending. `dialogue/answers.rs` takes
+//! the replies.
 
 use std::collections::VecDeque;
 
-use super::examine::examine;
-use super::extension::{Extension, Extensions};
-use super::reply::RawReply;
-use super::transaction::{Ending, Fate, Refusals, Stage, Standing, Transaction, answer};
-use super::wire::{Expected, Wire};
-use crate::mail::{Doubt, Intent, Message, Permit, Phase, Refused, RelayNo, Reply};
+use bytes::Bytes;
 
-/// How much may be under way at once.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Mode {
-    /// Every reply is awaited before the next command: PIPELINING is not announced.
-    LockStep,
-    /// Commands go in groups, and the envelope of the next message with the data of this one (RFC 2920).
-    Grouped,
-}
+use super::examine::examine;
+use super::extension::Extensions;
+use super::mode::{Manner, Mode};
+use super::transaction::{Ending, Fate, Refusals, Stage, Transaction};
+use super::window::Window;
+use super::wire::{Expected, Wire};
+use crate::mail::{BatchId, Doubt, Intent, Message, Permit, Phase, Refused, RelayNo, Reply};
+
+mod answers;
 
 /// Why a dialogue ends before its time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,14 +49,24 @@ pub enum Break {
     Unexpected(Phase, Reply),
 }
 
+/// What becomes of a dialogue when the gate refuses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refusal {
+    /// Nothing of the message was said: the dialogue goes on without it.
+    GoesOn,
+    /// DATA got its 354, which can be taken back only by closing the connection: the dialogue is over.
+    Ends,
+}
+
 /// The mail transactions of one session.
 #[derive(Debug)]
 pub struct Dialogue {
     mode: Mode,
     extensions: Extensions,
     refusals: Refusals,
-    current: Option<Transaction>,
-    next: Option<Transaction>,
+    /// Oldest first.
+    underway: VecDeque<Transaction>,
+    window: Window,
     wire: Wire,
     endings: VecDeque<Ending>,
     line: Line,
@@ -78,15 +87,15 @@ enum Reset {
 }
 
 impl Dialogue {
-    /// A dialogue in a greeted, encrypted, authenticated session with these `extensions`.
-    pub fn new(extensions: Extensions, refusals: Refusals) -> Self {
-        let mode = if extensions.offers(Extension::Pipelining) { Mode::Grouped } else { Mode::LockStep };
+    /// A dialogue in a greeted, encrypted, authenticated session with these `extensions`, no bolder than
+    /// `manner`.
+    pub fn new(extensions: Extensions, refusals: Refusals, manner: Manner) -> Self {
         Self {
-            mode,
+            mode: manner.mode_with(&extensions),
             extensions,
             refusals,
-            current: None,
-            next: None,
+            underway: VecDeque::with_capacity(2),
+            window: Window::new(manner.window),
             wire: Wire::default(),
             endings: VecDeque::with_capacity(2),
             line: Line::Open,
@@ -94,29 +103,41 @@ impl Dialogue {
         }
     }
 
-    /// Whether a message may be [offered](Self::offer): nothing is under way, or only what its envelope may
-    /// travel with.
+    /// How it speaks with this server.
+    pub fn mode(&self) -> Mode {
+        self.mode
+    }
+
+    /// Whether a message may be [offered](Self::offer): nothing is under way, or only what it may travel with.
     pub fn has_room(&self) -> bool {
-        if self.line == Line::Over || self.next.is_some() {
+        if self.line == Line::Over {
             return false;
         }
-        match (&self.current, self.mode) {
-            (None, Mode::Grouped) => true,
-            (None, Mode::LockStep) => self.wire.expected().is_none(),
-            (Some(_), Mode::LockStep) => false,
-            (Some(current), Mode::Grouped) => match current.stage {
-                Stage::Waiting | Stage::Envelope => false,
-                Stage::Ready | Stage::Intended | Stage::Dotted => true,
+        match self.mode {
+            Mode::LockStep => self.underway.is_empty() && self.wire.expected().is_none(),
+            Mode::Grouped => match (self.underway.front(), self.underway.len()) {
+                (None, _) => true,
+                (Some(first), 1) => match first.stage {
+                    Stage::Waiting | Stage::Envelope => false,
+                    Stage::Ready | Stage::Intended | Stage::Dotted => true,
+                },
+                (Some(_), _) => false,
             },
+            Mode::Streamed => self.window.has_room(),
         }
+    }
+
+    /// Whether more can be said.
+    pub fn is_open(&self) -> bool {
+        self.line == Line::Open
     }
 
     /// Whether nothing is under way.
     pub fn is_idle(&self) -> bool {
-        self.current.is_none() && self.next.is_none() && self.wire.expected().is_none()
+        self.underway.is_empty() && self.wire.expected().is_none()
     }
 
-    /// Takes a message. It is begun at once, or with the next end of data.
+    /// Takes a message. It is begun at once, or with the next end of data; streamed, with its own permit.
     ///
     /// What the server cannot take by its own announcement is not said to it: the message, or the recipient
     /// that is meant, meets its ending in a reply of ours.
@@ -132,30 +153,27 @@ impl Dialogue {
         );
         let mut transaction = Transaction::new(message);
         if let Err(reply) = examine(&mut transaction, &self.extensions) {
-            self.endings.push_back(transaction.unfit(reply));
-        } else if transaction.mail.is_some() || transaction.offered_from(0).is_none() {
-            self.endings.push_back(transaction.end(&Fate::NotSent));
-        } else {
-            match &self.current {
-                None => {
-                    self.current = Some(transaction);
-                    self.begin_current();
-                }
-                Some(current) => {
-                    let dotted = current.stage == Stage::Dotted;
-                    self.next = Some(transaction);
-                    if dotted {
-                        self.begin_next();
-                    }
-                }
-            }
+            return self.endings.push_back(transaction.unfit(reply));
+        }
+        if transaction.mail.is_some() || transaction.offered_from(0).is_none() {
+            return self.endings.push_back(transaction.end(&Fate::NotSent));
+        }
+        self.window.begin(transaction.size);
+        if self.mode == Mode::Streamed {
+            transaction.prepare_blind_intent();
+            return self.underway.push_back(transaction);
+        }
+        self.underway.push_back(transaction);
+        if self.underway.len() == 1 {
+            self.begin_first();
+        } else if self.underway[0].stage == Stage::Dotted {
+            self.begin_second();
         }
     }
 
-    /// The question that the gate must answer before the data of the current message may end.
+    /// The question that the gate must answer next, before the data of that message may end.
     pub fn intent(&self, relay: RelayNo) -> Option<Intent<'_>> {
-        let current = self.current.as_ref().filter(|current| current.stage == Stage::Ready)?;
-        Some(current.intent(relay))
+        Some(self.underway.iter().find(|one| one.stage == Stage::Ready)?.intent(relay))
     }
 
     /// Notes that the gate took the question: an outcome is owed from now on.
@@ -163,187 +181,97 @@ impl Dialogue {
     /// # Panics
     /// If there was no [question](Self::intent).
     pub fn intended(&mut self) {
-        let current = self.current.as_mut().filter(|current| current.stage == Stage::Ready);
-        current.expect("a gate answers only what it was asked").note_intent();
+        let asked = self.underway.iter_mut().find(|one| one.stage == Stage::Ready);
+        asked.expect("a gate answers only what it was asked").note_intent();
     }
 
-    /// Takes the gate's refusal. A DATA that got its 354 can be taken back only by closing the connection, so
-    /// the dialogue is over; nobody was written to.
-    pub fn refuse(&mut self, refused: &Refused) {
+    /// Takes the gate's refusal of `batch`; nobody in it was written to.
+    pub fn refuse(&mut self, batch: BatchId, refused: &Refused) -> Refusal {
         let suppressed: &[_] = match refused {
             Refused::Suppressed(recipients) => recipients,
             Refused::Stopping | Refused::NoSpace | Refused::Journal(_) => &[],
         };
-        if let Some(current) = self.current.take_if(|current| current.stage != Stage::Dotted) {
-            self.endings.push_back(current.end_each(|recipient| {
+        let meant = |one: &Transaction| one.message.batch.id == batch && one.stage != Stage::Dotted;
+        if let Some(place) = self.underway.iter().position(meant)
+            && let Some(refused) = self.take(place)
+        {
+            self.endings.push_back(refused.end_each(|recipient| {
                 if suppressed.contains(&recipient) { Fate::Suppressed } else { Fate::NotSent }
             }));
         }
+        if self.mode == Mode::Streamed {
+            return Refusal::GoesOn;
+        }
         self.lose(Loss::Abandoned);
+        Refusal::Ends
     }
 
-    /// Ends the data of the current message: content, final dot, and the envelope of the next message if it
-    /// is at hand and may travel along.
+    /// Ends the data of the message that waits for it. What travels with it is written too: streamed, its own
+    /// envelope; grouped, that of the next message if it is at hand.
     ///
     /// # Panics
     /// If the permit is for another batch, or nothing waits for one: an end of data without a recorded intent
     /// must not leave, in no build.
     pub fn permit(&mut self, permit: Permit) {
-        let current = self.current.as_mut().filter(|current| current.stage == Stage::Intended);
-        let current = current.expect("a permit is given only for data that waits for it");
+        let first = self.underway.iter_mut().find(|one| one.stage == Stage::Intended);
+        let first = first.expect("a permit is given only for data that waits for it");
         let spent = permit;
-        assert_eq!(spent.batch(), current.message.batch.id, "a permit ends the data of its own batch");
-        // Before any octet of the dot is in any buffer: from here on nobody can know.
-        current.stage = Stage::Dotted;
-        let octets = std::mem::take(&mut current.message.octets);
-        self.wire.content(&octets);
-        if self.mode == Mode::Grouped {
-            self.begin_next();
-        }
-    }
-
-    /// Takes the next reply.
-    ///
-    /// # Errors
-    /// The dialogue is over, and every transaction has met its ending.
-    pub fn receive(&mut self, raw: &RawReply<'_>) -> Result<(), Break> {
-        let code = raw.code();
-        let Some(expected) = self.wire.pop_expected() else {
-            self.lose(if code == 421 { Loss::Line } else { Loss::Garbled });
-            let reply = raw.to_reply();
-            return Err(match code {
-                421 => Break::Closing(Phase::Other, reply),
-                _ => Break::Unexpected(Phase::Other, reply),
-            });
-        };
-        let understood = match expected {
-            Expected::Rset => code / 100 == 2,
-            Expected::Mail => self.mail_answered(raw),
-            Expected::Rcpt(index) => self.rcpt_answered(index, raw),
-            Expected::Data => self.data_answered(raw),
-            Expected::End => self.end_answered(raw),
-            Expected::LoneEnd => code / 100 != 3,
-        };
-        if code == 421 {
-            self.lose(Loss::Line);
-            return Err(Break::Closing(expected.phase(), raw.to_reply()));
-        }
-        if !understood {
-            self.lose(Loss::Garbled);
-            return Err(Break::Unexpected(expected.phase(), raw.to_reply()));
-        }
-        if self.mode == Mode::LockStep {
-            self.step(expected);
-        }
-        Ok(())
-    }
-
-    fn mail_answered(&mut self, raw: &RawReply<'_>) -> bool {
-        let Some(current) = &mut self.current else { return false };
-        match raw.code() / 100 {
-            2 => true,
-            4 | 5 => {
-                current.refuse_mail(raw.to_reply());
-                true
+        assert_eq!(spent.batch(), first.message.batch.id, "a permit ends the data of its own batch");
+        // Before any octet of the end is in any buffer: from here on nobody can know.
+        first.stage = Stage::Dotted;
+        if self.mode == Mode::Streamed {
+            // What came of the transaction before is not known yet, and some servers keep one open that
+            // reached nobody (Exim 4.96): RSET makes sure that this one is its own.
+            if std::mem::replace(&mut self.reset, Reset::Due) == Reset::Due {
+                self.wire.rset();
             }
-            _ => false,
-        }
-    }
-
-    fn rcpt_answered(&mut self, index: usize, raw: &RawReply<'_>) -> bool {
-        let Some(current) = &mut self.current else { return false };
-        match raw.code() / 100 {
-            2 => current.standings[index] = Standing::Accepted,
-            // Behind a refused MAIL it says nothing about the recipient.
-            4 | 5 if current.mail.is_some() => {}
-            4 | 5 => current.standings[index] = Standing::Refused(answer(Phase::Rcpt, raw.to_reply())),
-            _ => return false,
-        }
-        true
-    }
-
-    fn data_answered(&mut self, raw: &RawReply<'_>) -> bool {
-        let Some(current) = &mut self.current else { return false };
-        match raw.code() {
-            354 if current.accepted() > 0 => current.prepare_intent(self.refusals),
-            354 => {
-                // RFC 2920, 3.1: all were refused, yet the server waits for data; the dot carries nobody.
-                self.wire.lone_dot();
-                self.finish(&Fate::NotSent);
-            }
-            400..=599 => {
-                self.reset = Reset::Due;
-                self.finish(&Fate::Answered(answer(Phase::Data, raw.to_reply())));
-            }
-            _ => return false,
-        }
-        true
-    }
-
-    fn end_answered(&mut self, raw: &RawReply<'_>) -> bool {
-        match raw.code() / 100 {
-            2 | 4 | 5 => self.finish(&Fate::Answered(answer(Phase::End, raw.to_reply()))),
-            _ => return false,
-        }
-        true
-    }
-
-    /// Ends the current transaction and goes over to the next.
-    fn finish(&mut self, rest: &Fate) {
-        if let Some(current) = self.current.take() {
-            self.endings.push_back(current.end(rest));
-        }
-        self.current = self.next.take();
-        if self.current.as_ref().is_some_and(|current| current.stage == Stage::Waiting) {
-            self.begin_current();
-        }
-    }
-
-    /// Lock-step: says the command that follows the reply to `answered`.
-    fn step(&mut self, answered: Expected) {
-        let Some(current) = &self.current else { return };
-        let from = match answered {
-            Expected::Rset => return self.wire.mail(current, &self.extensions),
-            Expected::Mail if current.mail.is_some() => return self.abandon(),
-            Expected::Mail => 0,
-            Expected::Rcpt(index) => index + 1,
-            Expected::Data | Expected::End | Expected::LoneEnd => return,
-        };
-        if let Some(index) = current.offered_from(from) {
-            self.wire.rcpt(current, index);
-        } else if current.accepted() > 0 {
-            self.wire.data();
+            self.wire.stream(first, &self.extensions);
         } else {
-            self.abandon();
+            self.wire.content(&first.message.octets);
+        }
+        first.message.octets = Bytes::new();
+        if self.mode == Mode::Grouped {
+            self.begin_second();
         }
     }
 
-    /// Lock-step: ends a transaction in which nobody is left, before DATA.
-    fn abandon(&mut self) {
-        self.reset = Reset::Due;
-        self.finish(&Fate::NotSent);
+    /// Takes a transaction out of the row.
+    fn take(&mut self, place: usize) -> Option<Transaction> {
+        let taken = self.underway.remove(place)?;
+        self.window.end(taken.size);
+        Some(taken)
     }
 
-    fn begin_current(&mut self) {
-        let Some(current) = &mut self.current else { return };
-        current.stage = Stage::Envelope;
+    /// Ends the first transaction and goes over to the next.
+    fn finish(&mut self, rest: &Fate) {
+        if let Some(first) = self.take(0) {
+            self.endings.push_back(first.end(rest));
+        }
+        if self.underway.front().is_some_and(|first| first.stage == Stage::Waiting) {
+            self.begin_first();
+        }
+    }
+
+    fn begin_first(&mut self) {
+        let Some(first) = self.underway.front_mut() else { return };
+        first.stage = Stage::Envelope;
         let reset = std::mem::replace(&mut self.reset, Reset::Clean);
         match (self.mode, reset) {
             (Mode::LockStep, Reset::Due) => self.wire.rset(),
-            (Mode::LockStep, Reset::Clean) => self.wire.mail(current, &self.extensions),
-            (Mode::Grouped, Reset::Due) => {
+            (Mode::LockStep, Reset::Clean) => self.wire.mail(first, &self.extensions),
+            (Mode::Grouped | Mode::Streamed, Reset::Due) => {
                 self.wire.rset();
-                self.wire.envelope(current, &self.extensions);
+                self.wire.envelope(first, &self.extensions);
             }
-            (Mode::Grouped, Reset::Clean) => self.wire.envelope(current, &self.extensions),
+            (Mode::Grouped | Mode::Streamed, Reset::Clean) => self.wire.envelope(first, &self.extensions),
         }
     }
 
-    /// Says the envelope of the next message behind the end of data of the current one.
-    fn begin_next(&mut self) {
-        if let Some(next) = self.next.as_mut().filter(|next| next.stage == Stage::Waiting) {
-            next.stage = Stage::Envelope;
-            self.wire.envelope(next, &self.extensions);
+    /// Says the envelope of the second message behind the end of data of the first.
+    fn begin_second(&mut self) {
+        if let Some(second) = self.underway.get_mut(1).filter(|second| second.stage == Stage::Waiting) {
+            second.stage = Stage::Envelope;
+            self.wire.envelope(second, &self.extensions);
         }
     }
 
@@ -351,7 +279,7 @@ impl Dialogue {
     pub fn lose(&mut self, loss: Loss) {
         self.line = Line::Over;
         self.wire.clear();
-        for transaction in [self.current.take(), self.next.take()].into_iter().flatten() {
+        while let Some(transaction) = self.take(0) {
             let rest = match (transaction.stage, loss) {
                 (Stage::Dotted, Loss::Line) => Fate::Doubtful(Doubt::LineLost),
                 (Stage::Dotted, Loss::TimedOut) => Fate::Doubtful(Doubt::TimedOut),
@@ -360,12 +288,25 @@ impl Dialogue {
                 (Stage::Waiting, _) | (Stage::Envelope | Stage::Ready | Stage::Intended, Loss::Abandoned) => {
                     Fate::NotSent
                 }
+                // Streamed, nothing was said of it before the permit.
+                (Stage::Ready | Stage::Intended, _) if self.mode == Mode::Streamed => Fate::NotSent,
                 (
                     Stage::Envelope | Stage::Ready | Stage::Intended,
                     Loss::Line | Loss::TimedOut | Loss::Garbled,
                 ) => Fate::Lost,
             };
             self.endings.push_back(transaction.end(&rest));
+        }
+    }
+
+    /// Gives back what waits for the gate, as no permit will come any more; what is under way goes on.
+    pub fn withdraw(&mut self) {
+        while let Some(last) = self.underway.len().checked_sub(1)
+            && self.mode == Mode::Streamed
+            && self.underway[last].stage != Stage::Dotted
+            && let Some(transaction) = self.take(last)
+        {
+            self.endings.push_back(transaction.end(&Fate::NotSent));
         }
     }
 

@@ -9,6 +9,7 @@
 //! - [`transaction`](Ending): one message under way, and how it ended;
 //! - `examine`: whether a server can take a message, by its own announcement;
 //! - `wire`: octets going out and the replies they draw;
+//! - [`mode`](Mode): how much may be under way at once; `window`: how many messages where they are streamed;
 //! - [`dialogue`](Dialogue): the state machine over all of these;
 //! - [`auth`](Login): logging in;
 //! - [`timeouts`](Timeouts): how long to wait for what;
@@ -28,6 +29,7 @@ mod dialogue;
 mod error;
 mod examine;
 mod extension;
+mod mode;
 mod reply;
 mod session;
 #[cfg(test)]
@@ -39,14 +41,16 @@ mod transaction;
 mod transcript;
 mod transparency;
 mod watch;
+mod window;
 mod wire;
 
 pub use auth::{Login, Mechanism};
 pub use command::{Body, Charset, Command, CommandError, Mail, xtext};
 pub use conversation::{Close, Errand, Terms};
-pub use dialogue::{Break, Dialogue, Loss, Mode};
+pub use dialogue::{Break, Dialogue, Loss, Refusal};
 pub use error::SmtpError;
 pub use extension::{Extension, Extensions};
+pub use mode::{Manner, Mode};
 pub use reply::{Malformed, RawReply, Replies};
 pub use session::{ClearTo, Security, Session, Target};
 #[cfg(test)]

@@ -25,6 +25,8 @@ use crate::mail::{
 pub(crate) const PLAIN: &str = "250-mx.example\r\n250 SIZE 1000\r\n";
 /// What servers announce: commands in groups.
 pub(crate) const PIPELINING: &str = "250-mx.example\r\n250 PIPELINING\r\n";
+/// What servers announce: messages in one piece, several in flight.
+pub(crate) const CHUNKING: &str = "250-mx.example\r\n250-CHUNKING\r\n250 PIPELINING\r\n";
 
 /// What a reply to EHLO announces.
 pub(crate) fn announced(octets: &str) -> Extensions {

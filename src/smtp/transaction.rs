@@ -63,7 +63,8 @@ pub(super) enum Stage {
     Waiting,
     /// MAIL was written; DATA is not yet answered.
     Envelope,
-    /// DATA was answered with 354 and somebody was accepted: the gate is to be asked.
+    /// The gate is to be asked: DATA was answered with 354 and somebody was accepted, or nothing is said
+    /// before the permit.
     Ready,
     /// The gate records the intent.
     Intended,
@@ -77,6 +78,8 @@ pub(super) struct Transaction {
     pub(super) message: Message,
     pub(super) stage: Stage,
     pub(super) standings: Vec<Standing>,
+    /// Octets of the message, also once they have left.
+    pub(super) size: usize,
     /// What its paths may hold.
     pub(super) charset: Charset,
     /// The refusal of MAIL.
@@ -91,6 +94,7 @@ impl Transaction {
     pub(super) fn new(message: Message) -> Self {
         let standings = vec![Standing::Offered; message.envelope.forward_paths.len()];
         Self {
+            size: message.octets.len(),
             message,
             stage: Stage::Waiting,
             standings,
@@ -121,20 +125,30 @@ impl Transaction {
         self.mail = Some(answer(Phase::Mail, reply));
     }
 
-    /// Makes the gate's question ready: whom the end of data reaches and what that costs.
+    /// Makes the gate's question ready: the end of data reaches those whom RCPT accepted, and a refusal by
+    /// the server may cost as much.
     pub(super) fn prepare_intent(&mut self, refusals: Refusals) {
-        let accepted = self.accepted();
-        if accepted < self.standings.len() {
-            let pairs = self.standings.iter().zip(&self.message.batch.recipients);
-            self.reached = pairs
-                .filter(|(standing, _)| matches!(standing, Standing::Accepted))
-                .map(|(_, recipient)| *recipient)
-                .collect();
-        }
         let charged = match refusals {
-            Refusals::Free => accepted,
-            Refusals::Charged => accepted + self.refused_by_server(),
+            Refusals::Free => self.accepted(),
+            Refusals::Charged => self.accepted() + self.refused_by_server(),
         };
+        self.reach(charged, |standing| matches!(standing, Standing::Accepted));
+    }
+
+    /// Makes the gate's question ready before anything is said: the end of data may reach everybody to whom
+    /// it is offered.
+    pub(super) fn prepare_blind_intent(&mut self) {
+        let offered = |standing: &Standing| matches!(standing, Standing::Offered);
+        let charged = self.standings.iter().filter(|standing| offered(standing)).count();
+        self.reach(charged, offered);
+    }
+
+    fn reach(&mut self, charged: usize, reaches: impl Fn(&Standing) -> bool) {
+        if !self.standings.iter().all(&reaches) {
+            let pairs = self.standings.iter().zip(&self.message.batch.recipients);
+            self.reached =
+                pairs.filter(|(standing, _)| reaches(standing)).map(|(_, recipient)| *recipient).collect();
+        }
         self.charge = Charge::message(charged);
         self.stage = Stage::Ready;
     }
@@ -154,7 +168,7 @@ impl Transaction {
             recipients,
             charge: self.charge,
             digest: self.message.digest,
-            octets: u32::try_from(self.message.octets.len()).unwrap_or(u32::MAX),
+            octets: u32::try_from(self.size).unwrap_or(u32::MAX),
         }
     }
 
@@ -172,12 +186,18 @@ impl Transaction {
     /// Ends it: who was refused stays refused, the others meet what `rest` says of each.
     pub(super) fn end_each(self, rest: impl Fn(RecipientNo) -> Fate) -> Ending {
         let pairs = self.standings.into_iter().zip(&self.message.batch.recipients);
-        let fates = pairs.map(|(standing, recipient)| match standing {
-            Standing::Refused(answer) => Fate::Answered(answer),
-            Standing::Offered | Standing::Accepted => match &self.mail {
-                Some(answer) => Fate::Answered(answer.clone()),
-                None => rest(*recipient),
+        let fates = pairs.map(|(standing, recipient)| match (standing, &self.mail) {
+            (Standing::Refused(answer), _) => Fate::Answered(answer),
+            (Standing::Offered | Standing::Accepted, None) => rest(*recipient),
+            // A transaction that was still open takes RCPT and data though it refuses MAIL.
+            (Standing::Accepted, Some(mail)) => match rest(*recipient) {
+                Fate::Answered(answer) if answer.reply.is_positive() => Fate::Answered(answer),
+                Fate::Doubtful(doubt) => Fate::Doubtful(doubt),
+                Fate::Answered(_) | Fate::Unfit(_) | Fate::Lost | Fate::NotSent | Fate::Suppressed => {
+                    Fate::Answered(mail.clone())
+                }
             },
+            (Standing::Offered, Some(mail)) => Fate::Answered(mail.clone()),
         });
         let fates = fates.collect();
         Ending { batch: self.message.batch, intended: self.intended.then_some(self.charge), fates }

@@ -105,13 +105,26 @@ impl Wire {
 
     /// MAIL, RCPT for each and DATA as one group (RFC 2920, 3.1).
     pub(super) fn envelope(&mut self, transaction: &Transaction, extensions: &Extensions) {
+        self.paths(transaction, extensions);
+        self.data();
+    }
+
+    /// The whole of a message, from MAIL to its last octet (RFC 3030, 4.2). Only for a permit, after the
+    /// transaction was marked as dotted.
+    pub(super) fn stream(&mut self, transaction: &Transaction, extensions: &Extensions) {
+        self.paths(transaction, extensions);
+        let octets = &transaction.message.octets;
+        self.say(&Command::BdatLast(octets.len()), Charset::Ascii, Expected::End);
+        self.output.extend_from_slice(octets);
+    }
+
+    fn paths(&mut self, transaction: &Transaction, extensions: &Extensions) {
         self.mail(transaction, extensions);
         let mut from = 0;
         while let Some(index) = transaction.offered_from(from) {
             self.rcpt(transaction, index);
             from = index + 1;
         }
-        self.data();
     }
 
     /// Content and its final dot. Only for a permit, after the transaction was marked as dotted.

@@ -14,6 +14,8 @@ use super::*;
 use crate::mail::{Batch, BatchId, Class, Doubt, Outcome, RecipientNo, RelayNo, RunNo, Settled};
 use crate::smtp::{ClearTo, Login, OpenGate, Security, message};
 
+mod streaming;
+
 /// What a server does out of the common: for the number of a connection and a line heard on it, another
 /// reply than usual. An empty one closes, [`SILENCE`] says nothing any more.
 type Habit = dyn Fn(usize, &str) -> Option<&'static str> + Send + Sync;
@@ -133,6 +135,16 @@ fn compose(batch: Batch) -> Message {
 }
 
 impl Run {
+    /// The next settlement.
+    async fn settled(&mut self) -> Settled {
+        loop {
+            match self.reports.recv().await.expect("a report") {
+                Report::Settled(settled) => return settled,
+                Report::Session { .. } => {}
+            }
+        }
+    }
+
     /// Gives nothing more and waits for the end: every settlement by batch, and what sessions came to.
     async fn finish(mut self) -> (BTreeMap<u32, Settled>, Vec<SessionEvent>) {
         self.batches.close();
@@ -168,7 +180,9 @@ async fn all_is_sent_and_the_sessions_say_quit() {
         .map(|event| match event {
             SessionEvent::Closed { messages, trouble: None } => *messages,
             SessionEvent::Opened => 0,
-            SessionEvent::Closed { .. } | SessionEvent::Failed { .. } => panic!("{event:?}"),
+            SessionEvent::Closed { .. } | SessionEvent::StepsBack { .. } | SessionEvent::Failed { .. } => {
+                panic!("{event:?}")
+            }
         })
         .sum();
     assert_eq!(drawn, 500);
@@ -182,7 +196,7 @@ async fn a_session_leaves_before_its_messages_are_used_up() {
     assert_eq!((accepted(&settled), host.connections.load(Ordering::SeqCst)), (95, 10));
     let most = events.iter().filter_map(|event| match event {
         SessionEvent::Closed { messages, .. } => Some(*messages),
-        SessionEvent::Opened | SessionEvent::Failed { .. } => None,
+        SessionEvent::Opened | SessionEvent::StepsBack { .. } | SessionEvent::Failed { .. } => None,
     });
     assert_eq!(most.max(), Some(10));
 }
@@ -253,7 +267,7 @@ async fn a_line_lost_at_the_dot_is_uncertain_and_the_others_go_on() {
     assert_eq!(settled.len(), 3);
     let trouble = events.iter().find_map(|event| match event {
         SessionEvent::Closed { trouble, .. } => trouble.as_ref(),
-        SessionEvent::Opened | SessionEvent::Failed { .. } => None,
+        SessionEvent::Opened | SessionEvent::StepsBack { .. } | SessionEvent::Failed { .. } => None,
     });
     assert_eq!(trouble.expect("told").verdict.class, Class::Connection);
 }

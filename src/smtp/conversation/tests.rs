@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use tokio::io::{DuplexStream, duplex};
 use tokio::time::Instant;
 
-use super::super::specimen::{OpenGate, Server, loopback, message, show, target};
+use super::super::specimen::{CHUNKING, OpenGate, PIPELINING, Server, loopback, message, show, target};
 use super::super::transcript::Transcript;
 use super::*;
 use crate::mail::Gate;
@@ -77,13 +77,23 @@ const GROUP: &str = "MAIL FROM:<s@x.example>\r\nRCPT TO:<a@x.example>\r\nDATA\r\
 const ENVELOPE_TAKEN: &str = "250 ok\r\n250 ok\r\n354 go\r\n";
 
 fn terms() -> Terms {
-    Terms { relay: RelayNo(0), refusals: Refusals::Free, idle: Duration::from_secs(30) }
+    Terms {
+        relay: RelayNo(0),
+        refusals: Refusals::Free,
+        manner: Manner::default(),
+        idle: Duration::from_secs(30),
+    }
 }
 
 async fn open() -> (Session<DuplexStream>, Server<DuplexStream>) {
+    open_to(PIPELINING).await
+}
+
+/// A session with a server that announces `ehlo`.
+async fn open_to(ehlo: &str) -> (Session<DuplexStream>, Server<DuplexStream>) {
     let (client, server) = duplex(4096);
     let mut server = Server::new(server);
-    let script = [("", "220 a\r\n"), ("EHLO client.example\r\n", "250-mx\r\n250 PIPELINING\r\n")];
+    let script = [("", "220 a\r\n"), ("EHLO client.example\r\n", ehlo)];
     let (target, mut transcript) = (target(), Transcript::discarded());
     let (session, ()) =
         tokio::join!(Session::begin(client, loopback(), &target, &mut transcript), server.play(&script));
@@ -287,4 +297,78 @@ async fn a_reply_is_heard_though_the_server_no_longer_reads() {
     let Played { close, endings, .. } = drive(List::new(1, After::Silence), &script, bye).await;
     assert!(matches!(close, Close::Failed(SmtpError::Refused { .. })), "{close:?}");
     assert_eq!(endings, ["1*: 451 End"]);
+}
+
+const PIECE: &str = "MAIL FROM:<s@x.example>\r\nRCPT TO:<a@x.example>\r\nBDAT 3 LAST\r\nx\r\n";
+const PIECE_TAKEN: &str = "250 ok\r\n250 ok\r\n250 taken\r\n";
+const NEXT_TAKEN: &str = "250 reset\r\n250 ok\r\n250 ok\r\n250 taken\r\n";
+
+/// A gate that permits at once up to a batch, and answers everything behind it in another way.
+struct Until {
+    last: u32,
+    then: Then,
+}
+
+#[derive(Clone, Copy)]
+enum Then {
+    Never,
+    Fail,
+}
+
+impl Gate for Until {
+    fn intend(&self, intent: Intent<'_>) -> Result<Ticket, Refused> {
+        let id = intent.batch.id;
+        match (id.number <= self.last, self.then) {
+            (true, _) => Ok(Ticket::new(id, std::future::ready(Ok(())))),
+            (false, Then::Never) => Ok(Ticket::new(id, std::future::pending())),
+            (false, Then::Fail) => {
+                Ok(Ticket::new(id, std::future::ready(Err(Refused::Journal("disk".into())))))
+            }
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn streamed_messages_wait_for_no_reply_once_the_server_has_shown_that_it_takes_them() {
+    let (session, mut server) = open_to(CHUNKING).await;
+    let mut errand = List::new(4, After::Nothing);
+    let endings = Arc::clone(&errand.endings);
+    let play = async {
+        let next = format!("RSET\r\n{PIECE}");
+        server.play(&[(PIECE, PIECE_TAKEN), (&next.repeat(2), "")]).await;
+        server.play(&[("", &NEXT_TAKEN.repeat(2)), (&next, NEXT_TAKEN), ("QUIT\r\n", "221 bye\r\n")]).await;
+    };
+    let terms = terms();
+    let (close, ()) = tokio::join!(session.drive(&terms, &mut errand), play);
+    assert!(matches!(close, Close::Finished), "{close:?}");
+    assert_eq!(*endings.lock().expect("whole"), [1, 2, 3, 4].map(|number| format!("{number}*: 250 End")));
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_message_waits_for_the_permit_of_one_behind_it() {
+    let (session, mut server) = open_to(CHUNKING).await;
+    let mut errand = List::new(3, After::Nothing);
+    errand.gate = Box::new(Until { last: 2, then: Then::Never });
+    let endings = Arc::clone(&errand.endings);
+    let working = tokio::spawn(async move {
+        session.drive(&terms(), &mut errand).await;
+    });
+    server.play(&[(PIECE, PIECE_TAKEN), (PIECE, NEXT_TAKEN)]).await;
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    working.abort();
+    assert!(working.await.is_err());
+    assert_eq!(*endings.lock().expect("whole"), ["1*: 250 End", "2*: 250 End", "3*: not sent"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_has_left_is_answered_for_when_the_gate_lets_nothing_pass_any_more() {
+    let (session, mut server) = open_to(CHUNKING).await;
+    let mut errand = List::new(9, After::Silence);
+    errand.gate = Box::new(Until { last: 2, then: Then::Fail });
+    let endings = Arc::clone(&errand.endings);
+    let play = server.play(&[(PIECE, PIECE_TAKEN), (PIECE, NEXT_TAKEN)]);
+    let terms = terms();
+    let (close, ()) = tokio::join!(session.drive(&terms, &mut errand), play);
+    assert!(matches!(close, Close::HeldBack(Refused::Journal(_))), "{close:?}");
+    assert_eq!(*endings.lock().expect("whole"), ["1*: 250 End", "3*: not sent", "2*: 250 End"]);
 }

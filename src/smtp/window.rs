@@ -1,0 +1,92 @@
+//! How many messages a session has in flight where they are streamed.
+//!
+//! It begins with one, as a server that does not mean what it announces is best found out with one message
+//! at stake; each that is taken lets one more fly, so that the number doubles with each round trip, and a
+//! refusal for now halves it. Large messages count by their octets: many of them in flight would be
+//! many of them in memory.
+
+/// Octets in flight beyond which no further message is begun.
+const OCTETS: usize = 256 * 1024;
+
+/// A bound that moves.
+#[derive(Debug)]
+pub(super) struct Window {
+    size: usize,
+    most: usize,
+    messages: usize,
+    octets: usize,
+}
+
+impl Window {
+    /// Opens up to `most` messages, at least one.
+    pub(super) fn new(most: usize) -> Self {
+        Self { size: 1, most: most.max(1), messages: 0, octets: 0 }
+    }
+
+    /// Whether another message may be begun. One always may, however large.
+    pub(super) fn has_room(&self) -> bool {
+        self.messages == 0 || self.messages < self.size && self.octets < OCTETS
+    }
+
+    /// A message of so many octets is begun.
+    pub(super) fn begin(&mut self, octets: usize) {
+        self.messages += 1;
+        self.octets += octets;
+    }
+
+    /// A message of so many octets has met its ending.
+    pub(super) fn end(&mut self, octets: usize) {
+        self.messages -= 1;
+        self.octets -= octets;
+    }
+
+    /// A message was taken.
+    pub(super) fn grow(&mut self) {
+        self.size = (self.size + 1).min(self.most);
+    }
+
+    /// A message was refused for now.
+    pub(super) fn shrink(&mut self) {
+        self.size = (self.size / 2).max(1);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Begins as many messages of `octets` as there is room for.
+    fn fill(window: &mut Window, octets: usize) -> usize {
+        let before = window.messages;
+        while window.has_room() {
+            window.begin(octets);
+        }
+        window.messages - before
+    }
+
+    #[test]
+    fn it_doubles_with_each_round_trip_up_to_its_bound() {
+        let mut window = Window::new(10);
+        let mut flights = Vec::new();
+        for _ in 0..6 {
+            let flight = fill(&mut window, 4_000);
+            flights.push(flight);
+            for _ in 0..flight {
+                window.end(4_000);
+                window.grow();
+            }
+        }
+        assert_eq!(flights, [1, 2, 4, 8, 10, 10]);
+        window.shrink();
+        assert_eq!(fill(&mut window, 4_000), 5);
+    }
+
+    #[test]
+    fn large_messages_fly_alone() {
+        let mut window = Window::new(16);
+        (0..15).for_each(|_| window.grow());
+        assert_eq!(fill(&mut window, 10 << 20), 1);
+        window.end(10 << 20);
+        assert_eq!(fill(&mut window, 100_000), 3);
+    }
+}
