@@ -31,7 +31,7 @@ mod fields;
 const FILE: &str = "campaigns/relays.toml";
 
 /// Keys of a relay whose feature belongs to a later version.
-const LATER: &[&str] = &["window", "warmup", "domains", "dkim", "token", "auth", "verp", "eight_bit"];
+const LATER: &[&str] = &["warmup", "domains", "dkim", "token", "auth", "verp", "eight_bit"];
 
 /// Free space below which no new mail starts, unless `[state]` says otherwise: 64 MiB.
 const MIN_FREE: u64 = 64 << 20;
@@ -79,6 +79,8 @@ pub struct Relay {
     pub messages_per_session: u32,
     /// Age at which a session is closed.
     pub session_age: Duration,
+    /// Messages in flight on one session, 1 to 256, where the server announces CHUNKING and PIPELINING.
+    pub window: u32,
     /// How fast, below a minute; none: as fast as it goes.
     pub rate: Option<Rate>,
     /// Recipients of one mail transaction; at least 1.
@@ -211,6 +213,7 @@ pub(super) struct RelayText {
     sessions: Option<Spanned<u32>>,
     messages_per_session: Option<Spanned<u32>>,
     session_age: Option<Text>,
+    window: Option<Spanned<u32>>,
     rate: Option<Text>,
     pub(super) recipients_per_message: Option<Spanned<u32>>,
     weight: Option<Spanned<u32>>,
@@ -324,6 +327,7 @@ fn relay(workspace: &Workspace, name: &Text, text: &RelayText, sheet: &mut Sheet
             sheet,
         ),
         session_age: fields::session_age(text, sheet),
+        window: fields::window(text, &known, sheet),
         rate: sheet.take(text.rate.as_ref(), |rate| super::terms::rate(rate)),
         recipients_per_message: count(
             &text.recipients_per_message,

@@ -25,6 +25,12 @@ pub(super) const RECIPIENTS_PER_MESSAGE: u32 = 100;
 /// every 15 minutes, others are silent.
 const SESSION_AGE: Duration = Duration::from_mins(15);
 
+/// Messages in flight on one session, unless a relay says otherwise: over a line of 50 ms a session that
+/// waits for each reply sends 20 messages a second, and one with 16 in flight about 300.
+const WINDOW: u32 = 16;
+/// More in flight gains nothing, and each is a recipient whose fate a dead line leaves open.
+const WIDEST_WINDOW: u32 = 256;
+
 /// RFC 8314, 3.3; RFC 6409, 3.1; RFC 5321.
 const IMPLICIT_TLS_PORT: u16 = 465;
 const SUBMISSION_PORT: u16 = 587;
@@ -206,6 +212,16 @@ fn is_variable(name: &str) -> bool {
 
 pub(super) fn at_least_one(number: u32) -> Result<u32, Wrong> {
     if number == 0 { Err(Wrong::new("at least 1 is needed")) } else { Ok(number) }
+}
+
+pub(super) fn window(text: &RelayText, known: &RelayText, sheet: &mut Sheet) -> u32 {
+    let typed = text.window.as_ref().or(known.window.as_ref());
+    let window = sheet.take(typed, |window| match window {
+        1..=WIDEST_WINDOW => Ok(*window),
+        _ => Err(Wrong::new(format!("a window is 1 to {WIDEST_WINDOW} messages"))
+            .hint("1 sends one message after the other on a session")),
+    });
+    window.unwrap_or(WINDOW)
 }
 
 pub(super) fn session_age(text: &RelayText, sheet: &mut Sheet) -> Duration {

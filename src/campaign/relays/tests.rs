@@ -45,7 +45,8 @@ fn what_is_not_named_has_its_default() {
     let relay = one("[relays.mine]\nhost = \"mail.example.com\"\n");
     assert_eq!((relay.preset, relay.port, relay.tls), (Preset::Generic, 465, Tls::Implicit));
     assert_eq!((relay.sessions, relay.messages_per_session, relay.recipients_per_message), (4, 100, 100));
-    assert_eq!((relay.session_age.as_secs(), relay.weight, relay.reserve), (900, 1, 0));
+    assert_eq!((relay.session_age.as_secs(), relay.window), (900, 16));
+    assert_eq!((relay.weight, relay.reserve), (1, 0));
     assert!(relay.counts_refused && !relay.insecure && relay.quotas.is_empty() && relay.rate.is_none());
     assert!(relay.user.is_none() && relay.password.is_none() && relay.sandbox.is_none());
     assert_eq!(relay.account().as_str(), "mail.example.com:465");
@@ -64,6 +65,7 @@ password = { command = ["pass", "ses"] }
 sessions = 8
 messages_per_session = 500
 session_age = "5m"
+window = 256
 rate = "14/s"
 weight = 2
 quotas = [{ limit = 30000, unit = "recipients", per = "24h" }, { limit = 9, unit = "messages", per = "day", zone = "UTC" }]
@@ -78,6 +80,7 @@ min_free = "1GiB"
     assert_eq!((relay.preset, relay.port, relay.tls), (Preset::Ses, 587, Tls::StartTls));
     assert_eq!(relay.password, Some(SecretSource::Command(vec!["pass".into(), "ses".into()])));
     assert_eq!((relay.sessions, relay.messages_per_session, relay.recipients_per_message), (8, 500, 50));
+    assert_eq!((relay.session_age.as_secs(), relay.window), (300, 256));
     assert_eq!(relay.rate.map(|rate| rate.count), NonZeroU32::new(14));
     assert_eq!(relay.quotas[0].unit, Unit::Recipients);
     assert_eq!(relay.quotas[1].per, Period::Day(TimeZone::UTC));
@@ -93,7 +96,7 @@ fn a_preset_knows_limits_and_each_can_be_overridden() {
     assert_eq!((gmail.host.as_str(), gmail.port, gmail.tls), ("smtp.gmail.com", 465, Tls::Implicit));
     let limits: Vec<(u64, Unit)> = gmail.quotas.iter().map(|quota| (quota.limit, quota.unit)).collect();
     assert_eq!(limits, [(500, Unit::Messages), (500, Unit::Recipients)]);
-    assert_eq!((gmail.reserve, gmail.recipients_per_message), (50, 100));
+    assert_eq!((gmail.reserve, gmail.recipients_per_message, gmail.window), (50, 100, 1));
     let none = one("[relays.mine]\npreset = \"workspace\"\nquotas = []\nreserve = 0\n");
     assert!(none.quotas.is_empty());
     let starttls = one("[relays.mine]\npreset = \"gmail\"\ntls = \"starttls\"\n");
@@ -119,7 +122,8 @@ fn a_sandbox_keeps_its_table_for_the_sandbox_room() {
 fn every_setting_that_is_wrong_is_told_at_its_place() {
     let table = [
         ("sesions = 3", "3:1: there is no key `sesions` here"),
-        ("window = 16", "3:1: `window` is not in this version of mailrun"),
+        ("window = 0", "3:10: a window is 1 to 256 messages"),
+        ("window = 257", "3:10: a window is 1 to 256 messages"),
         ("warmup = { from = 1 }", "3:1: `warmup` is not in this version"),
         ("auth = \"xoauth2\"", "3:1: `auth` is not in this version"),
         ("token = { command = [\"x\"] }", "3:1: `token` is not in this version"),
