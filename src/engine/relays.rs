@@ -26,7 +26,7 @@ const SANDBOX_PACE: Duration = Duration::from_micros(100);
 const LOOPBACK_PACE: Duration = Duration::from_millis(1);
 /// and one across the Internet: two round trips of 50 ms, and the provider's own work.
 const DISTANT_PACE: Duration = Duration::from_millis(150);
-/// Batches a session may hold beyond the one under way, so that the next is at hand when one ends: few
+/// Batches a session may hold beyond those in flight, so that the next is at hand when one ends: few
 /// over a distance, where each waits for round trips,
 const AHEAD: u32 = 2;
 /// and more nearby, where handing out work takes as long as sending it.
@@ -163,7 +163,8 @@ pub(super) fn lane_spec(relay: &Relay) -> LaneSpec {
         reserve: relay.reserve,
         rate: relay.rate,
         sessions: relay.sessions,
-        ahead,
+        // Streamed, a window's worth is in flight, and as much is at hand when its replies come in.
+        ahead: ahead.max(2 * (relay.window - 1)),
         weight: relay.weight,
         recipients_per_message: relay.recipients_per_message,
         pace,

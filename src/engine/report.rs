@@ -96,7 +96,7 @@ impl Desk {
         history: &History,
     ) -> PlanReport {
         let lanes: Vec<LaneSpec> = relays.iter().map(lane_spec).collect();
-        let uncertain_bound = exposure(&lanes, content.mode, self.campaign.max_uncertain);
+        let uncertain_bound = exposure(relays, &lanes, content.mode, self.campaign.max_uncertain);
         let uncertain_bound = uncertain_bound.min(u64::from(batches.recipients()));
         let backlog = Backlog {
             batches: Arc::new(batches.clone()),
@@ -136,17 +136,17 @@ impl Desk {
     }
 }
 
-/// How many recipients a crash at the worst moment could leave uncertain.
-fn exposure(lanes: &[LaneSpec], mode: Mode, max_uncertain: u64) -> u64 {
-    let exposures: Vec<Exposure> = lanes
+/// How many recipients a crash at the worst moment could leave uncertain, as long as every server takes all
+/// messages in flight that its relay's window allows.
+fn exposure(relays: &[Relay], lanes: &[LaneSpec], mode: Mode, max_uncertain: u64) -> u64 {
+    let exposures: Vec<Exposure> = relays
         .iter()
-        .map(|lane| Exposure {
-            sessions: lane.sessions,
-            // One unanswered end of data a session: without CHUNKING there is no more.
-            window: 1,
+        .map(|relay| Exposure {
+            sessions: relay.sessions,
+            window: relay.window,
             recipients: match mode {
                 Mode::Personal => 1,
-                Mode::Grouped => lane.recipients_per_message,
+                Mode::Grouped => relay.recipients_per_message,
             },
         })
         .collect();

@@ -6,8 +6,8 @@ use crate::mail::{Fault, nearest};
 use super::error::EngineError;
 
 /// The keys that can be supposed.
-const KEYS: [&str; 6] =
-    ["limit", "messages_per_session", "recipients_per_message", "reserve", "sessions", "weight"];
+const KEYS: [&str; 7] =
+    ["limit", "messages_per_session", "recipients_per_message", "reserve", "sessions", "weight", "window"];
 
 /// Changes `relays` by suppositions such as `ses-eu.sessions=16`; `limit` is that of every quota.
 ///
@@ -41,6 +41,7 @@ fn parse(typed: &str) -> Result<(&str, &str, u32), EngineError> {
 fn change(relay: &mut Relay, key: &str, value: u32) -> Option<()> {
     match key {
         "sessions" => relay.sessions = value.max(1),
+        "window" => relay.window = value.max(1),
         "weight" => relay.weight = value.max(1),
         "recipients_per_message" => relay.recipients_per_message = value.max(1),
         "messages_per_session" => relay.messages_per_session = value.max(1),

@@ -80,6 +80,7 @@ impl RelaySettings {
             helo: relay.helo.clone(),
             tls_ca,
             sessions: usize::try_from(relay.sessions).unwrap_or(usize::MAX),
+            window: usize::try_from(relay.window).unwrap_or(usize::MAX),
             messages_per_session: relay.messages_per_session,
             session_age: relay.session_age,
             refusals: if relay.counts_refused { Refusals::Charged } else { Refusals::Free },

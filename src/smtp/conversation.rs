@@ -6,11 +6,8 @@
 //! It may be dropped at any moment, by a panic too: the guard in it hands over an ending for every message
 //! it took, uncertain for those whose final dot may have left.
 
-use std::collections::VecDeque;
 use std::future::{Future, poll_fn};
 use std::io;
-use std::pin::Pin;
-use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -19,11 +16,12 @@ use super::connection::{Connection, Progress};
 use super::dialogue::{Break, Dialogue, Loss, Refusal};
 use super::error::SmtpError;
 use super::mode::{Manner, Mode};
+use super::questions::{Answer, Questions};
 use super::session::Session;
 use super::timeouts::Timeouts;
 use super::transaction::{Ending, Refusals};
 use super::watch::Watch;
-use crate::mail::{BatchId, Intent, Message, Permit, Phase, Refused, RelayNo, Ticket};
+use crate::mail::{BatchId, Intent, Message, Phase, Refused, RelayNo, Ticket};
 
 /// Octets after which a write counts as having gone on (RFC 5321, 4.5.3.2.5 speaks of a block).
 const BLOCK: usize = 16 * 1024;
@@ -113,42 +111,6 @@ enum Happening {
     Gate(Answer),
     Drawn(Option<Message>),
     Late,
-}
-
-/// The gate's answer about a batch.
-struct Answer {
-    batch: BatchId,
-    result: Result<Permit, Refused>,
-}
-
-/// Questions that the gate has taken and not answered yet, oldest first.
-#[derive(Default)]
-struct Questions {
-    asked: VecDeque<(BatchId, Pin<Box<dyn Future<Output = Result<Permit, Refused>> + Send>>)>,
-}
-
-impl Questions {
-    fn ask(&mut self, batch: BatchId, ticket: Ticket) {
-        self.asked.push_back((batch, Box::pin(ticket.permit())));
-    }
-
-    /// The answer to the oldest.
-    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Answer> {
-        let Some((batch, ticket)) = self.asked.front_mut() else { return Poll::Pending };
-        let answer = ticket.as_mut().poll(context).map(|result| Answer { batch: *batch, result });
-        if answer.is_ready() {
-            self.asked.pop_front();
-        }
-        answer
-    }
-
-    /// The answer to the oldest, if it is there: one commit of the journal answers many.
-    fn at_hand(&mut self) -> Option<Answer> {
-        match self.poll(&mut Context::from_waker(Waker::noop())) {
-            Poll::Ready(answer) => Some(answer),
-            Poll::Pending => None,
-        }
-    }
 }
 
 struct Conversation<'a, S, E: Errand> {
@@ -343,7 +305,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin + Send, E: Errand> Conversation<'a, S
     }
 
     async fn happening(&mut self) -> Happening {
-        let asked = !self.questions.asked.is_empty() && self.may_write();
+        let asked = self.questions.is_any() && self.may_write();
         let draws = self.supply == Supply::Open
             && (self.dialogue.is_idle()
                 || self.dialogue.mode() == Mode::Streamed && self.dialogue.has_room());

@@ -17,7 +17,8 @@
 //! - [`stream`](Stream): a connection, encrypted or not;
 //! - `connection`: a stream and the replies read from it;
 //! - [`session`](Session): greeted, encrypted, authenticated;
-//! - [`conversation`](Errand): a session at work, from message to ending; `watch`: its timer;
+//! - [`conversation`](Errand): a session at work, from message to ending; `questions`: what it
+//!   asks the gate; `watch`: its timer;
 //! - [`transcript`](Transcript): what was said, without secrets;
 //! - [`error`](SmtpError): what can go wrong between us and a server.
 
@@ -30,6 +31,7 @@ mod error;
 mod examine;
 mod extension;
 mod mode;
+mod questions;
 mod reply;
 mod session;
 #[cfg(test)]
