@@ -92,7 +92,7 @@ fn names(relays: &[Relay]) -> String {
 impl Campaign {
     /// What is worth a look about this campaign through these relays, and stops nothing.
     pub fn warnings_through(&self, chosen: &[Relay]) -> Vec<Fault> {
-        let mut warnings = Vec::new();
+        let mut warnings: Vec<Fault> = chosen.iter().flat_map(Relay::doubts).collect();
         let from = &self.content.from.address;
         for relay in chosen.iter().filter(|relay| relay.preset.is_google()) {
             let user = relay.user.as_deref().unwrap_or_default();

@@ -47,7 +47,7 @@ pub use error::CampaignError;
 pub use files::{FileError, Files};
 pub use filter::{Filter, FilterError};
 pub use load::{Campaign, ListSettings};
-pub use presets::Preset;
+pub use presets::{Confidence, FactSource, NoQuota, Preset, PresetKind};
 pub use recipients::{Entry, List};
 pub use relays::{Relay, Relays, SandboxText, Tls};
 pub use secrets::{SecretError, SecretSource};

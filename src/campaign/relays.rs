@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde::de::value::MapAccessDeserializer;
@@ -19,12 +19,13 @@ use crate::policy::{Quota, Rate};
 use super::error::CampaignError;
 use super::files::FileError;
 use super::meanings;
-use super::presets::Preset;
+use super::presets::{NoQuota, Preset};
 use super::secrets::SecretSource;
 use super::settings::Text;
 use super::sheet::{Sheet, Wrong};
 use super::workspace::Workspace;
 
+mod doubts;
 mod fields;
 
 /// The file, relative to the workspace.
@@ -99,6 +100,10 @@ pub struct Relay {
     pub tls_ca: Option<PathBuf>,
     /// Whether the operator accepts what is not safe: no TLS beyond the loopback, any certificate.
     pub insecure: bool,
+    /// Limits that its preset only guesses and the operator has not set: keys of `relays.toml`.
+    pub guesses: Vec<&'static str>,
+    /// Why no quota is known, where its preset knows none and the operator says nothing of quotas.
+    pub no_quota: Option<&'static NoQuota>,
     /// What a sandbox pretends.
     pub sandbox: Option<SandboxText>,
     /// Where its table begins; none for the relay that is there without a file.
@@ -108,17 +113,15 @@ pub struct Relay {
 impl Relay {
     /// What its quotas belong to. A sandbox is an account of its own.
     pub fn account(&self) -> Account {
-        match self.preset {
-            Preset::Sandbox => Account::new("sandbox", 0, Some(self.name.as_str())),
-            Preset::Generic | Preset::Postfix | Preset::Gmail | Preset::Workspace | Preset::Ses => {
-                Account::new(&self.host, self.port, self.user.as_deref())
-            }
+        if self.is_sandbox() {
+            return Account::new("sandbox", 0, Some(self.name.as_str()));
         }
+        Account::new(&self.host, self.port, self.user.as_deref())
     }
 
     /// Whether it is the built-in server, which delivers nothing.
     pub fn is_sandbox(&self) -> bool {
-        self.preset == Preset::Sandbox
+        self.preset.is_sandbox()
     }
 }
 
@@ -151,7 +154,7 @@ impl Relays {
         };
         let mut relays = Vec::new();
         for (name, typed) in &text.relays {
-            relays.extend(relay(workspace, name, typed, &mut sheet));
+            relays.extend(relay(workspace.root(), name, typed, &mut sheet));
         }
         let min_free = text.state.min_free.as_ref();
         let min_free = sheet.take(min_free, |size| {
@@ -286,15 +289,15 @@ impl<'de> Deserialize<'de> for PasswordText {
 }
 
 /// The relay, or nothing where a fault in `sheet` says why.
-fn relay(workspace: &Workspace, name: &Text, text: &RelayText, sheet: &mut Sheet) -> Option<Relay> {
+fn relay(root: &Path, name: &Text, text: &RelayText, sheet: &mut Sheet) -> Option<Relay> {
     let preset = match &text.preset {
         Some(_) => sheet.take(text.preset.as_ref(), |name| Preset::named(name))?,
-        None => Preset::Generic,
+        None => Preset::GENERIC,
     };
     fields::check_name(name, sheet);
     let known = preset.text();
-    let host = fields::host(name, text, &known, preset, sheet);
-    let (tls, port) = fields::tls_and_port(text, &known, preset, host.as_deref(), sheet);
+    let host = fields::host(name, text, preset, sheet);
+    let (tls, port) = fields::tls_and_port(text, preset, host.as_deref(), sheet);
     let user = sheet.take(text.user.as_ref(), |user| fields::user(user));
     let password = fields::password(text, sheet);
     let count = |typed: &Option<Spanned<u32>>, known: &Option<Spanned<u32>>, default, sheet: &mut Sheet| {
@@ -303,7 +306,7 @@ fn relay(workspace: &Workspace, name: &Text, text: &RelayText, sheet: &mut Sheet
     };
     let quotas = match &text.quotas {
         Some(quotas) => quotas.iter().filter_map(|quota| fields::quota(quota, sheet)).collect(),
-        None => fields::known_quotas(&known),
+        None => fields::known_quotas(known),
     };
     let reserve = text.reserve.as_ref().or(known.reserve.as_ref()).map_or(0, |reserve| *reserve.get_ref());
     fields::check_reserve(text, &quotas, reserve, sheet);
@@ -326,9 +329,9 @@ fn relay(workspace: &Workspace, name: &Text, text: &RelayText, sheet: &mut Sheet
             fields::MESSAGES_PER_SESSION,
             sheet,
         ),
-        session_age: fields::session_age(text, sheet),
-        window: fields::window(text, &known, sheet),
-        rate: sheet.take(text.rate.as_ref(), |rate| super::terms::rate(rate)),
+        session_age: fields::session_age(text, known, sheet),
+        window: fields::window(text, known, sheet),
+        rate: sheet.take(text.rate.as_ref().or(known.rate.as_ref()), |rate| super::terms::rate(rate)),
         recipients_per_message: count(
             &text.recipients_per_message,
             &known.recipients_per_message,
@@ -338,10 +341,12 @@ fn relay(workspace: &Workspace, name: &Text, text: &RelayText, sheet: &mut Sheet
         weight: count(&text.weight, &known.weight, 1, sheet),
         quotas,
         reserve,
-        counts_refused: text.counts_refused.unwrap_or(true),
+        counts_refused: text.counts_refused.or(known.counts_refused).unwrap_or(true),
         helo: sheet.take(text.helo.as_ref(), |helo| fields::host_name(helo)),
-        tls_ca: text.tls_ca.as_ref().map(|file| workspace.root().join(file.get_ref())),
+        tls_ca: text.tls_ca.as_ref().map(|file| root.join(file.get_ref())),
         insecure: fields::insecure(text, sheet),
+        guesses: fields::guesses(text, preset),
+        no_quota: preset.no_quota().filter(|_| text.quotas.is_none()),
         sandbox,
         place: Some(sheet.place(name.span())),
     })

@@ -97,21 +97,52 @@ impl Profile {
         }
     }
 
-    /// The profile of a preset; [`Profile::Generic`] for a preset without one of its own.
+    /// The profile of a preset: that of its name, or of the provider that it is another door of;
+    /// [`Profile::Generic`] for a provider whose replies are like those of others.
     pub fn of_preset(preset: &str) -> Self {
-        Self::ALL.into_iter().find(|profile| profile.name() == preset).unwrap_or_default()
+        match preset {
+            "workspace-relay" => Self::Workspace,
+            "office365" | "outlook" => Self::Microsoft,
+            "mailgun-eu" => Self::Mailgun,
+            "postmark-broadcasts" => Self::Postmark,
+            "163" => Self::Netease,
+            _ => Self::ALL.into_iter().find(|profile| profile.name() == preset).unwrap_or_default(),
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::campaign::Preset;
 
     #[test]
     fn a_preset_has_the_profile_of_its_name() {
         for profile in Profile::ALL {
             assert_eq!(Profile::of_preset(profile.name()), profile);
         }
-        assert_eq!(Profile::of_preset("brevo"), Profile::Generic);
+    }
+
+    #[test]
+    fn every_preset_has_a_profile_or_is_known_to_have_none() {
+        let others = [
+            ("workspace-relay", Profile::Workspace),
+            ("office365", Profile::Microsoft),
+            ("outlook", Profile::Microsoft),
+            ("mailgun-eu", Profile::Mailgun),
+            ("postmark-broadcasts", Profile::Postmark),
+            ("163", Profile::Netease),
+        ];
+        let plain = ["fastmail", "ovh", "brevo", "mailjet", "sparkpost"];
+        for preset in Preset::all() {
+            let profile = Profile::of_preset(preset.name());
+            if let Some((_, expected)) = others.iter().find(|(name, _)| *name == preset.name()) {
+                assert_eq!(profile, *expected, "{preset}");
+            } else if plain.contains(&preset.name()) {
+                assert_eq!(profile, Profile::Generic, "{preset}");
+            } else {
+                assert_eq!(profile.name(), preset.name());
+            }
+        }
     }
 }

@@ -5,10 +5,11 @@ use std::fs;
 use super::super::workspace::Workspace;
 use super::*;
 
-const RELAYS: &str = "[relays.ses]\npreset = \"ses\"\nhost = \"email-smtp.eu-west-1.amazonaws.com\"\n\
+const RELAYS: &str = "[relays.ses]\npreset = \"ses\"\nhost = \"email-smtp.eu-west-1.amazonaws.com\"\nquotas = []\n\
                       [relays.office]\npreset = \"workspace\"\nuser = \"News@example.com\"\n\
                       [relays.mine]\npreset = \"gmail\"\nuser = \"me@gmail.com\"\n\
-                      [relays.rehearsal]\npreset = \"sandbox\"\n";
+                      [relays.rehearsal]\npreset = \"sandbox\"\n\
+                      [relays.web]\npreset = \"ovh\"\n";
 const UNSUBSCRIBE: &str = "[unsubscribe]\nurl = \"https://u.example.com/{{token}}\"\n";
 
 /// The names of the relays chosen for a campaign from `from` with these settings, or the faults.
@@ -102,4 +103,12 @@ fn google_is_known_to_write_its_login_over_from() {
     let mailto = "relays = [\"office\"]\n[unsubscribe]\nmailto = \"u@example.com\"\n";
     let (_, warnings) = chosen("news@example.com", mailto, None).expect("in order");
     assert!(warnings[0].contains("not the one click"), "{warnings:?}");
+}
+
+#[test]
+fn a_guess_is_told_of_a_relay_in_use_only() {
+    let settings = format!("relays = [\"web\"]\n{UNSUBSCRIBE}");
+    let (_, warnings) = chosen("news@example.com", &settings, None).expect("in order");
+    let guess = "`quotas` of relay `web` is a guess (low confidence): check it with your provider";
+    assert_eq!(warnings, [format!("campaigns/relays.toml:13:9: {guess}")]);
 }

@@ -74,14 +74,8 @@ fn is_loopback(host: &str) -> bool {
     host.parse::<IpAddr>().map_or(host == "localhost" || host.ends_with(".localhost"), |ip| ip.is_loopback())
 }
 
-pub(super) fn host(
-    name: &Text,
-    text: &RelayText,
-    known: &RelayText,
-    preset: Preset,
-    sheet: &mut Sheet,
-) -> Option<String> {
-    if preset == Preset::Sandbox {
+pub(super) fn host(name: &Text, text: &RelayText, preset: Preset, sheet: &mut Sheet) -> Option<String> {
+    if preset.is_sandbox() {
         for typed in [&text.host, &text.tls, &text.user].into_iter().flatten() {
             sheet.wrong(typed.span(), Wrong::new("a sandbox relay has no host, no TLS and no login"));
         }
@@ -90,13 +84,12 @@ pub(super) fn host(
     if text.host.is_some() {
         return sheet.take(text.host.as_ref(), |host| host_name(host));
     }
+    let known = preset.text();
     if known.host.is_none() {
         let wrong = Wrong::new(format!("relay `{}` has no host", name.get_ref()));
-        let hint = match preset {
-            Preset::Ses => "add host = \"email-smtp.REGION.amazonaws.com\"".to_owned(),
-            Preset::Generic | Preset::Sandbox | Preset::Postfix | Preset::Gmail | Preset::Workspace => {
-                format!("add host = \"..\", or a preset: {}", Preset::ALL.map(Preset::name).join(", "))
-            }
+        let hint = match preset.host_example() {
+            Some(example) => format!("add host = \"{example}\"; preset `{preset}` cannot know yours"),
+            None => "add host = \"..\", or a preset: `mailrun relay list --presets` shows them".to_owned(),
         };
         sheet.wrong(name.span(), wrong.hint(hint));
     }
@@ -105,14 +98,14 @@ pub(super) fn host(
 
 pub(super) fn tls_and_port(
     text: &RelayText,
-    known: &RelayText,
     preset: Preset,
     host: Option<&str>,
     sheet: &mut Sheet,
 ) -> (Tls, u16) {
-    if preset == Preset::Sandbox {
+    if preset.is_sandbox() {
         return (Tls::None, 0);
     }
+    let known = preset.text();
     let loopback = host.is_some_and(is_loopback);
     let port = text.port.as_ref().map(|port| *port.get_ref());
     // A port of one's own goes before what the preset would do on its port.
@@ -224,8 +217,9 @@ pub(super) fn window(text: &RelayText, known: &RelayText, sheet: &mut Sheet) -> 
     window.unwrap_or(WINDOW)
 }
 
-pub(super) fn session_age(text: &RelayText, sheet: &mut Sheet) -> Duration {
-    sheet.take(text.session_age.as_ref(), |age| terms::positive_duration(age)).unwrap_or(SESSION_AGE)
+pub(super) fn session_age(text: &RelayText, known: &RelayText, sheet: &mut Sheet) -> Duration {
+    let typed = text.session_age.as_ref().or(known.session_age.as_ref());
+    sheet.take(typed, |age| terms::positive_duration(age)).unwrap_or(SESSION_AGE)
 }
 
 pub(super) fn quota(typed: &Spanned<QuotaText>, sheet: &mut Sheet) -> Option<Quota> {
@@ -274,7 +268,10 @@ pub(super) fn check_reserve(text: &RelayText, quotas: &[Quota], reserve: u64, sh
         return;
     }
     let wrong = Wrong::new(format!("a reserve of {reserve} leaves nothing of a quota of {smallest}"));
-    let wrong = wrong.hint("lower `reserve`, or raise `limit`");
+    let wrong = wrong.hint(match text.quotas {
+        Some(_) => "lower `reserve`, or raise `limit`",
+        None => "lower `reserve`, or set `quotas` in the place of the preset's",
+    });
     if let Some(typed) = &text.reserve {
         sheet.wrong(typed.span(), wrong);
     } else if let Some(typed) = text.quotas.iter().flatten().next() {
@@ -282,10 +279,24 @@ pub(super) fn check_reserve(text: &RelayText, quotas: &[Quota], reserve: u64, sh
     }
 }
 
+/// The limits that a preset guesses where the operator says nothing.
+pub(super) fn guesses(text: &RelayText, preset: Preset) -> Vec<&'static str> {
+    let limits = [
+        ("quotas", text.quotas.is_some()),
+        ("rate", text.rate.is_some()),
+        ("recipients_per_message", text.recipients_per_message.is_some()),
+        ("sessions", text.sessions.is_some()),
+        ("messages_per_session", text.messages_per_session.is_some()),
+        ("session_age", text.session_age.is_some()),
+    ];
+    let guessed = limits.into_iter().filter(|(key, is_typed)| !is_typed && preset.is_guess(key));
+    guessed.map(|(key, _)| key).collect()
+}
+
 pub(super) fn sandbox(text: &RelayText, preset: Preset, sheet: &mut Sheet) -> Option<SandboxText> {
     let typed = text.sandbox.as_ref()?;
     let place = sheet.place(typed.span());
-    if preset != Preset::Sandbox {
+    if !preset.is_sandbox() {
         let wrong = Wrong::new("only a sandbox relay pretends anything");
         sheet.wrong(typed.span(), wrong.hint("add preset = \"sandbox\", or remove this table"));
     }

@@ -43,7 +43,7 @@ fn without_a_file_there_is_a_sandbox() {
 #[test]
 fn what_is_not_named_has_its_default() {
     let relay = one("[relays.mine]\nhost = \"mail.example.com\"\n");
-    assert_eq!((relay.preset, relay.port, relay.tls), (Preset::Generic, 465, Tls::Implicit));
+    assert_eq!((relay.preset, relay.port, relay.tls), (Preset::GENERIC, 465, Tls::Implicit));
     assert_eq!((relay.sessions, relay.messages_per_session, relay.recipients_per_message), (4, 100, 100));
     assert_eq!((relay.session_age.as_secs(), relay.window), (900, 16));
     assert_eq!((relay.weight, relay.reserve), (1, 0));
@@ -77,7 +77,7 @@ tls_ca = "keys/ca.pem"
 [state]
 min_free = "1GiB"
 "#);
-    assert_eq!((relay.preset, relay.port, relay.tls), (Preset::Ses, 587, Tls::StartTls));
+    assert_eq!((relay.preset.name(), relay.port, relay.tls), ("ses", 587, Tls::StartTls));
     assert_eq!(relay.password, Some(SecretSource::Command(vec!["pass".into(), "ses".into()])));
     assert_eq!((relay.sessions, relay.messages_per_session, relay.recipients_per_message), (8, 500, 50));
     assert_eq!((relay.session_age.as_secs(), relay.window), (300, 256));
@@ -108,6 +108,50 @@ fn a_preset_knows_limits_and_each_can_be_overridden() {
     assert_eq!(postfix.recipients_per_message, 1000);
     let far = one("[relays.mine]\npreset = \"postfix\"\nhost = \"mx.example.com\"\nport = 25\n");
     assert_eq!((far.port, far.tls), (25, Tls::StartTls));
+}
+
+#[test]
+fn a_guess_is_told_until_the_operator_sets_the_key() {
+    let told = |text: &str| -> Vec<String> { one(text).doubts().iter().map(ToString::to_string).collect() };
+    let table: [(&str, &[&str]); 7] = [
+        (
+            "preset = \"ovh\"",
+            &["`quotas` of relay `a` is a guess (low confidence): check it with your provider"],
+        ),
+        ("preset = \"ovh\"\nquotas = []", &[]),
+        (
+            "preset = \"outlook\"",
+            &[
+                "`quotas` and `sessions` of relay `a` are guesses (low confidence): check them with your provider",
+            ],
+        ),
+        (
+            "preset = \"outlook\"\nsessions = 3",
+            &["`quotas` of relay `a` is a guess (low confidence): check it with your provider"],
+        ),
+        (
+            "preset = \"brevo\"",
+            &[
+                "`recipients_per_message` of relay `a` is a guess (low confidence): check it with your provider",
+                "relay `a` has no quota; your plan has one (free: 300 a day)",
+            ],
+        ),
+        ("preset = \"brevo\"\nquotas = []\nrecipients_per_message = 50", &[]),
+        ("preset = \"gmail\"", &[]),
+    ];
+    for (settings, expected) in table {
+        let expected: Vec<String> = expected.iter().map(|words| format!("{FILE}:1:9: {words}")).collect();
+        assert_eq!(told(&format!("[relays.a]\n{settings}\n")), expected, "{settings}");
+    }
+    let hint = one("[relays.a]\npreset = \"resend\"\nquotas = []\n").doubts()[0].hint.clone();
+    assert_eq!(hint.as_deref(), Some("preset `resend` guesses rate = \"2/s\"; set what your provider says"));
+}
+
+#[test]
+fn a_host_that_differs_from_account_to_account_is_asked_for_with_an_example() {
+    let faults = load(Some("[relays.mine]\npreset = \"ses\"\n")).expect_err("no host");
+    let hint = faults[0].hint.as_deref();
+    assert_eq!(hint, Some("add host = \"email-smtp.REGION.amazonaws.com\"; preset `ses` cannot know yours"));
 }
 
 #[test]
