@@ -1,4 +1,6 @@
 //! `mailrun relay`: which relays there are, what is left of their quotas, and whether they answer.
+//!
+//! What is known of providers is shown by `presets`.
 
 use clap::Subcommand;
 use serde_json::json;
@@ -13,10 +15,13 @@ use super::escape;
 use super::exit::Exit;
 use super::operator::Operator;
 use super::page::Page;
+use super::plan::warn_of;
 use super::printer::{data, heading, json};
 use super::send::block_on;
 use super::table::{Align, Rows, Width};
 use super::words::{duration, listed, number};
+
+mod presets;
 
 const TEST_HELP: &str = "\
 Examples:
@@ -24,14 +29,30 @@ Examples:
   mailrun relay test gmail -v                   with the dialogue (the password is never shown)
   mailrun relay test office --verify postmaster";
 
+const LIST_HELP: &str = "\
+Examples:
+  mailrun relay list                            your relays
+  mailrun relay list --presets                  the providers that mailrun knows
+  mailrun relay list --presets gmail            each number with its source";
+
 /// The commands of `relay`.
 #[derive(Debug, Subcommand)]
 pub(crate) enum RelayCommand {
     /// Every relay, and what is left of its quotas
-    List,
+    #[command(after_help = LIST_HELP)]
+    List(ListArgs),
     /// Connect, encrypt, log in, and say what the server offers; sends no mail
     #[command(after_help = TEST_HELP)]
     Test(TestArgs),
+}
+
+/// Flags of `relay list`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct ListArgs {
+    /// Show the presets instead: all, or NAME with the source of each number; needs no workspace
+    #[arg(long, value_name = "NAME", num_args = 0..=1)]
+    #[expect(clippy::option_option, reason = "the flag may be missing, alone, or with a name")]
+    presets: Option<Option<String>>,
 }
 
 /// Flags of `relay test`.
@@ -64,10 +85,10 @@ impl TestArgs {
 /// # Errors
 /// As the engine's; no relay of that name.
 pub(crate) fn run(command: &RelayCommand, operator: &Operator) -> Result<Exit, CliError> {
-    let workspace = operator.workspace()?;
     match command {
-        RelayCommand::List => list(&workspace, operator),
-        RelayCommand::Test(args) => test(&workspace, operator, args),
+        RelayCommand::List(ListArgs { presets: Some(name) }) => presets::run(name.as_deref(), operator),
+        RelayCommand::List(ListArgs { presets: None }) => list(&operator.workspace()?, operator),
+        RelayCommand::Test(args) => test(&operator.workspace()?, operator, args),
     }
 }
 
@@ -90,6 +111,7 @@ fn list(workspace: &Workspace, operator: &Operator) -> Result<Exit, CliError> {
         rows.add(cells(state));
     }
     data(&rows.shown(Width::of_stdout()))?;
+    warn_of(&states.iter().flat_map(|state| state.relay.doubts()).collect::<Vec<_>>());
     operator.printer.next("mailrun relay test RELAY", "connects and logs in; sends no mail");
     Ok(Exit::Done)
 }
@@ -109,19 +131,27 @@ fn cells(state: &RelayState) -> Vec<String> {
             number(quota.limit),
             quota.unit,
             super::words::per(&quota.per)
-        )
+        ) + mark(relay, "quotas")
     });
     vec![
         escape::line(relay.name.as_str()).into_owned(),
         server,
         tls(relay.tls).to_owned(),
         escape::line(relay.user.as_deref().unwrap_or("-")).into_owned(),
-        number(u64::from(relay.sessions)),
-        relay.rate.map_or_else(|| "-".to_owned(), |rate| rate_words(rate.count.get(), rate.per)),
+        number(u64::from(relay.sessions)) + mark(relay, "sessions"),
+        relay.rate.map_or_else(
+            || "-".to_owned(),
+            |rate| rate_words(rate.count.get(), rate.per) + mark(relay, "rate"),
+        ),
         Some(left.collect::<Vec<_>>().join("\n"))
             .filter(|left| !left.is_empty())
             .unwrap_or_else(|| "no quota".to_owned()),
     ]
+}
+
+/// What marks a limit that the relay's preset only guesses.
+fn mark(relay: &Relay, key: &str) -> &'static str {
+    if relay.guesses.contains(&key) { "?" } else { "" }
 }
 
 fn rate_words(count: u32, per: std::time::Duration) -> String {
@@ -144,12 +174,14 @@ fn as_json(state: &RelayState) -> serde_json::Value {
     let relay = &state.relay;
     json!({
         "relay": relay.name,
+        "preset": relay.preset.name(),
         "host": relay.host,
         "port": relay.port,
         "tls": tls(relay.tls),
         "user": relay.user,
         "sessions": relay.sessions,
         "sandbox": relay.is_sandbox(),
+        "guesses": relay.guesses,
         "quotas": state.quotas,
     })
 }

@@ -55,3 +55,33 @@ fn a_test_of_the_sandbox_asks_its_own_server() {
     assert_eq!(answers[2]["asked"], "EXPN staff");
     assert_eq!(answers[2]["code"], 502);
 }
+
+#[test]
+fn the_presets_are_shown_without_a_workspace() {
+    let workspace = Workspace::empty();
+    std::fs::remove_dir(workspace.path("campaigns")).expect("an empty folder");
+    workspace.mailrun(&["relay", "list"]).ends(5);
+    let all = workspace.mailrun(&["relay", "list", "--presets", "--json"]).ends(0).json();
+    assert!(all.as_array().is_some_and(|presets| presets.len() > 20), "{all}");
+    let ovh = workspace.mailrun(&["relay", "list", "--presets", "ovh"]).ends(0);
+    ovh.says("limit = 200, unit = \"recipients\", per = \"1h\"").says("L, a guess, 2026-11");
+    workspace.mailrun(&["relay", "list", "--presets", "ofice365"]).ends(5).says("`office365`");
+}
+
+#[test]
+fn a_limit_that_is_a_guess_is_said_to_be_one_until_it_is_set() {
+    let workspace = Workspace::letter(1);
+    let relay = "[relays.desk]\npreset = \"ovh\"\nuser = \"news@example.com\"\n";
+    let guess = "is a guess (low confidence): check it with your provider";
+    workspace.write("campaigns/relays.toml", relay);
+    for command in [&["relay", "list"][..], &["check", "letter"], &["plan", "letter"]] {
+        workspace.mailrun(command).ends(0).says(guess);
+    }
+    let listed = workspace.mailrun(&["relay", "list", "--json"]).ends(0).json();
+    assert_eq!((&listed[0]["preset"], &listed[0]["guesses"][0]), (&"ovh".into(), &"quotas".into()));
+    let quota = "quotas = [{ limit = 100, unit = \"recipients\", per = \"1h\" }]";
+    workspace.write("campaigns/relays.toml", format!("{relay}{quota}\n"));
+    for command in [&["relay", "list"][..], &["check", "letter"], &["plan", "letter"]] {
+        workspace.mailrun(command).ends(0).never_says("guess");
+    }
+}
