@@ -143,7 +143,8 @@ fn server(preset: Preset, relay: &Relay) -> String {
     // The example says what is to be filled in; as a host it would be in small letters.
     let host = preset.host_example().unwrap_or(&relay.host);
     let tls = if relay.tls == Tls::None { "no TLS" } else { tls(relay.tls) };
-    format!("{host}:{} {tls}", relay.port)
+    let port = marked(relay.port.to_string(), preset, "port");
+    format!("{}:{port} {tls}", marked(host.to_owned(), preset, "host"))
 }
 
 /// Quotas and rate, or why there is no quota; nothing if there is no limit.
@@ -337,7 +338,7 @@ mod tests {
         assert_eq!(emailit["relay"]["port"], 465);
         assert_eq!(emailit["relay"]["quotas"][0]["zone"], "UTC");
         assert_eq!(emailit["sources"][1]["confidence"], "H");
-        assert_eq!(as_json(preset("ovh"))["guesses"], json!(["quotas"]));
+        assert_eq!(as_json(preset("ovh"))["guesses"], json!(["port", "quotas", "tls"]));
     }
 
     #[test]
