@@ -36,12 +36,11 @@ impl Manners {
     /// sessions keep to from now on.
     pub(super) fn doubt(&mut self, mode: Mode, error: &SmtpError) -> Option<Mode> {
         let slower = match (mode, oddity(error)?) {
-            (Mode::LockStep, _) => return None,
             (Mode::Grouped | Mode::Streamed, Oddity::Reply) => Mode::LockStep,
             (Mode::Grouped | Mode::Streamed, _) if self.proven >= Some(mode) => return None,
             (Mode::Grouped, Oddity::Silence) => Mode::LockStep,
-            // A lost line is no word against PIPELINING, which most servers have.
-            (Mode::Grouped, Oddity::Lost) => return None,
+            // In lock-step nothing is sent ahead; a lost line is no word against PIPELINING, which most servers have.
+            (Mode::LockStep, _) | (Mode::Grouped, Oddity::Lost) => return None,
             (Mode::Streamed, Oddity::Silence | Oddity::Lost) => Mode::Grouped,
         };
         if self.manner.mode <= slower {

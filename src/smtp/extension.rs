@@ -67,7 +67,7 @@ pub struct Extensions {
 
 impl Extensions {
     /// Reads a positive reply to EHLO. Its first line names the server and is left out.
-    pub(super) fn parse(reply: &RawReply<'_>) -> Self {
+    pub fn parse(reply: &RawReply<'_>) -> Self {
         let mut extensions = Self::default();
         for line in reply.lines().skip(1).take(KEYWORDS_LIMIT) {
             let line = String::from_utf8_lossy(line);

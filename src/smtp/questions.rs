@@ -10,6 +10,9 @@ use std::task::{Context, Poll, Waker};
 
 use crate::mail::{BatchId, Permit, Refused, Ticket};
 
+/// An answer to come.
+type Pending = Pin<Box<dyn Future<Output = Result<Permit, Refused>> + Send>>;
+
 /// The gate's answer about a batch.
 pub(super) struct Answer {
     pub(super) batch: BatchId,
@@ -19,7 +22,7 @@ pub(super) struct Answer {
 /// Questions that the gate has taken and not answered yet, oldest first.
 #[derive(Default)]
 pub(super) struct Questions {
-    asked: VecDeque<(BatchId, Pin<Box<dyn Future<Output = Result<Permit, Refused>> + Send>>)>,
+    asked: VecDeque<(BatchId, Pending)>,
 }
 
 impl Questions {

@@ -1,0 +1,8 @@
+//! Fuzzes the whole dialogue.
+
+#![no_main]
+
+#[path = "../oracles.rs"]
+mod oracles;
+
+libfuzzer_sys::fuzz_target!(|octets: &[u8]| oracles::dialogue(octets));

@@ -1,0 +1,8 @@
+//! Fuzzes what a server announces.
+
+#![no_main]
+
+#[path = "../oracles.rs"]
+mod oracles;
+
+libfuzzer_sys::fuzz_target!(|octets: &[u8]| oracles::ehlo(octets));
