@@ -1,4 +1,4 @@
-//! The other end: an SMTP server inside mailrun, for the example, for rehearsals, tests and benches.
+//! The other end: an SMTP server inside mailrun, for the example, for rehearsals and for tests.
 //!
 //! It speaks real SMTP over loopback, keeps what it takes as `.eml` files or only counts it, and can be
 //! as ill-tempered as any provider: limits, quotas, latency, refusals, hang-ups. It delivers nothing to
