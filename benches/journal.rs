@@ -1,6 +1,6 @@
-//! Measures the journal: how many intents and outcomes a second, how many octets a recipient, and how long
-//! a process takes to be ready again. `cargo bench --bench journal -- 1000000 DIR`, where DIR is
-//! a folder that is not there yet.
+//! Measures the journal: how many intents and outcomes a second, how much CPU and how many octets a recipient,
+//! and how long a process takes to be ready again. `cargo bench --bench journal -- 1000000 DIR`, where DIR
+//! is a folder that is not there yet.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -21,6 +21,12 @@ const SESSIONS: u32 = 50;
 #[expect(clippy::disallowed_methods, reason = "a measurement reads the clock")]
 fn now() -> Instant {
     Instant::now()
+}
+
+/// CPU time of this process, all threads, user and system.
+fn cpu() -> Duration {
+    let spent = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
+    Duration::try_from(spent).expect("no process has spent less than nothing")
 }
 
 fn moment() -> Moment {
@@ -98,7 +104,7 @@ fn main() {
         relays,
     };
     let run = store.begin(&start, moment().wall).expect("the journal works");
-    let began = now();
+    let (began, spent) = (now(), cpu());
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).build().expect("a runtime");
     let share = recipients.div_ceil(SESSIONS);
     runtime.block_on(async {
@@ -110,10 +116,11 @@ fn main() {
             task.await.expect("no session panics");
         }
     });
-    let took = began.elapsed();
+    let (took, spent) = (began.elapsed(), cpu().saturating_sub(spent));
     println!(
-        "{recipients} recipients in {took:?}: {:.0} a second",
-        f64::from(recipients) / took.as_secs_f64()
+        "{recipients} recipients in {took:?}: {:.0} a second, {:.2} us of CPU each",
+        f64::from(recipients) / took.as_secs_f64(),
+        1e6 * spent.as_secs_f64() / f64::from(recipients)
     );
     drop(store);
     println!("journal: {} octets allocated", octets(&state.join("journal")));
