@@ -4,7 +4,9 @@
 The message has ten variables, a partial, a loop and a condition, and comes to about 4 kB of text and HTML.
 The same arguments always make the same files.
 
-    make_campaign.py FOLDER RECIPIENTS [--relay HOST:PORT] [--sessions N]
+    make_campaign.py FOLDER [RECIPIENTS] [--relay HOST:PORT] [--sessions N] [--tls-ca FILE]
+
+Without RECIPIENTS only the relay is written, over a workspace that is there.
 """
 
 import argparse
@@ -35,7 +37,7 @@ RELAY = """\
 [relays.bench]
 host = "{host}"
 port = {port}
-tls = "none"
+{tls}
 sessions = {sessions}
 messages_per_session = 1000000
 """
@@ -85,26 +87,43 @@ def row(number):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=pathlib.Path)
-    parser.add_argument("recipients", type=int)
+    parser.add_argument("recipients", type=int, nargs="?")
     parser.add_argument("--relay", default="127.0.0.1:2525", metavar="HOST:PORT")
     parser.add_argument("--sessions", type=int, default=8)
+    parser.add_argument("--tls-ca", type=pathlib.Path, metavar="FILE", help="implicit TLS, with this authority")
     arguments = parser.parse_args()
 
+    write_relay(arguments)
+    if arguments.recipients is not None:
+        write_campaign(arguments.folder, arguments.recipients)
+
+
+def write_relay(arguments):
     host, port = arguments.relay.rsplit(":", 1)
+    tls = 'tls = "none"'
+    if arguments.tls_ca:
+        tls = f'tls = "implicit"\ntls_ca = "{arguments.tls_ca.resolve()}"'
+    relay = RELAY.format(host=host, port=port, sessions=arguments.sessions, tls=tls)
+    write(arguments.folder / "campaigns/relays.toml", relay)
+
+
+def write_campaign(folder, recipients):
     files = {
-        "campaigns/relays.toml": RELAY.format(host=host, port=port, sessions=arguments.sessions),
         "campaigns/bench/campaign.toml": CAMPAIGN,
         "templates/bench/body.txt.hbs": TEXT,
         "templates/bench/body.html.hbs": HTML,
         "templates/partials/bench_footer.hbs": FOOTER,
     }
     for path, content in files.items():
-        path = arguments.folder / path
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(content, encoding="utf-8")
-    with open(arguments.folder / "campaigns/bench/recipients.csv", "w", encoding="utf-8") as recipients:
-        recipients.write(HEADER)
-        recipients.writelines(row(number) for number in range(arguments.recipients))
+        write(folder / path, content)
+    with open(folder / "campaigns/bench/recipients.csv", "w", encoding="utf-8") as rows:
+        rows.write(HEADER)
+        rows.writelines(row(number) for number in range(recipients))
+
+
+def write(path, content):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(content, encoding="utf-8")
 
 
 if __name__ == "__main__":
