@@ -12,6 +12,7 @@
 //! - [`message`](Message): the octets of a batch and its envelope;
 //! - [`gate`](Gate): the permit without which no end of data leaves;
 //! - [`reply`](Reply): what a server said, and in which phase;
+//! - [`retry_after`](RetryAfter): when a server asks to be asked again;
 //! - [`outcome`](Outcome): what that means for one recipient and for the relay;
 //! - [`delivery`](State): where each recipient stands, and the tally of them;
 //! - [`usage`](Usage): what an account has been charged, and when;
@@ -31,6 +32,7 @@ mod plan;
 mod recipient;
 mod relay;
 mod reply;
+mod retry_after;
 mod suppression;
 mod usage;
 
@@ -48,5 +50,6 @@ pub use plan::{Content, Excluded, Mode, PlanId, Reason, Source, Unsubscribe};
 pub use recipient::{Fields, Recipient, RecipientNo};
 pub use relay::{Account, RelayName, RelayNo};
 pub use reply::{Enhanced, Phase, Reply};
+pub use retry_after::RetryAfter;
 pub use suppression::Suppression;
 pub use usage::{Charge, Usage};

@@ -6,7 +6,6 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -14,6 +13,7 @@ use super::batch::Batch;
 use super::recipient::RecipientNo;
 use super::relay::RelayNo;
 use super::reply::{Phase, Reply};
+use super::retry_after::RetryAfter;
 use super::usage::Charge;
 
 /// The kind of a refusal, as reports show it and `retry --class` takes it. There are no others.
@@ -143,8 +143,8 @@ pub struct Verdict {
     pub scope: Scope,
     /// Whether asking again can help.
     pub permanence: Permanence,
-    /// How long the server asked to wait, where it said so.
-    pub wait: Option<Duration>,
+    /// When the server asked to be asked again, where it said so.
+    pub wait: Option<RetryAfter>,
 }
 
 /// What the server said, and to what.

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::mail::{Class, Permanence, Scope, Trouble, Verdict};
+use crate::mail::{Class, Permanence, RetryAfter, Scope, Trouble, Verdict};
 
 use super::submit::Retry;
 
@@ -132,7 +132,12 @@ impl Lane {
             };
             match pause {
                 Some(pause) => {
-                    let pause = pause.max(wait.unwrap_or_default()).mul_f64(1.0 + 0.2 * chance);
+                    // A date is for the scheduler, which has a clock on the wall.
+                    let stated = match wait {
+                        Some(RetryAfter::Span(span)) => span,
+                        Some(RetryAfter::Moment(_)) | None => Duration::ZERO,
+                    };
+                    let pause = pause.max(stated).mul_f64(1.0 + 0.2 * chance);
                     self.paused = Some(now + pause);
                 }
                 None => self.stopped = Some(trouble.clone()),

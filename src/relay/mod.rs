@@ -8,7 +8,7 @@
 //! - `rules`: the table of what servers say in words;
 //! - `status`: what codes mean where the words say nothing;
 //! - [`verdict`](judge): class, scope and permanence of a refusal;
-//! - [`waits`](stated_until): for how long a server asks to be left alone;
+//! - `waits`: when a server asks to be asked again;
 //! - [`wording`](words): a reply's text as it may be shown and stored;
 //! - [`settle`](settle()): from what the wire saw to what happens to each recipient, and to the charge;
 //! - `trouble`: what a failed session means for its relay;
@@ -43,5 +43,4 @@ pub use settings::RelaySettings;
 pub use settle::{Accounting, settle};
 pub use submit::{Compose, Report, Reports, Retry, SessionEvent, Submit, Unsendable, Work};
 pub use verdict::judge;
-pub use waits::stated_until;
 pub use wording::{queue_id, words};

@@ -5,7 +5,7 @@
 //! words say, the enhanced status, and only then the code by the phase it came in. A refusal that is
 //! the relay's or the host's never has a recipient's scope, whatever its code.
 
-use crate::mail::{Class, Permanence, Phase, Reply, Scope, Verdict};
+use crate::mail::{Class, Permanence, Phase, Reply, RetryAfter, Scope, Verdict};
 
 use super::profile::Profile;
 use super::rules::{EVERYBODY, PROVIDERS};
@@ -18,8 +18,7 @@ const READ_LIMIT: usize = 1024;
 /// Judges a reply to `phase` that is not the success that was hoped for.
 ///
 /// Ask only about such replies: a 2yz or 3yz is judged as one out of place, a `protocol` trouble.
-/// Where the server states a wait as a span of time, the verdict has it; a date needs a clock to become
-/// one, see [`stated_until`](super::stated_until).
+/// Where the server states when to come back, as a span of time or as a date, the verdict has it.
 ///
 /// ```
 /// use mailrun::mail::{Class, Phase, Reply, Scope};
@@ -54,16 +53,19 @@ pub(super) fn fold(reply: &Reply) -> String {
         if place > 0 {
             folded.push(' ');
         }
-        folded.extend(line.chars().flat_map(char::to_lowercase));
-        if folded.len() > READ_LIMIT {
-            break;
+        for letter in line.chars().flat_map(char::to_lowercase) {
+            folded.push(letter);
+            if folded.len() > READ_LIMIT {
+                return cut(folded);
+            }
         }
     }
-    let mut end = folded.len().min(READ_LIMIT);
-    while !folded.is_char_boundary(end) {
-        end -= 1;
-    }
-    folded.truncate(end);
+    cut(folded)
+}
+
+/// Ends a folded text at [`READ_LIMIT`].
+fn cut(mut folded: String) -> String {
+    folded.truncate(folded.floor_char_boundary(READ_LIMIT));
     // So that a pattern may end with the space behind a word.
     folded.push(' ');
     folded
@@ -99,7 +101,7 @@ fn fit(class: Class, phase: Phase, code: u16) -> Class {
     }
 }
 
-fn verdict(class: Class, phase: Phase, code: u16, wait: Option<std::time::Duration>) -> Verdict {
+fn verdict(class: Class, phase: Phase, code: u16, wait: Option<RetryAfter>) -> Verdict {
     Verdict { class, scope: scope(class, phase), permanence: permanence(class, code), wait }
 }
 

@@ -26,6 +26,8 @@ const LONGEST_RETURN_PAUSE: Duration = Duration::from_mins(5);
 /// Those of one batch who are to be sent to again.
 #[derive(Debug, Default)]
 struct Piles {
+    /// When the batch was settled.
+    at: Timestamp,
     deferred: Vec<RecipientNo>,
     /// The longest wait that a server asked for.
     asked: Option<Duration>,
@@ -54,7 +56,7 @@ impl Scheduler {
             return decision;
         };
         self.close_books(now, out.relay, out.begun, settled.charge);
-        let mut piles = Piles::default();
+        let mut piles = Piles { at: now, ..Piles::default() };
         piles.stand.reserve_exact(settled.deliveries.len());
         for delivery in &settled.deliveries {
             self.sort(&out, &settled.batch, delivery, &mut piles);
@@ -110,7 +112,7 @@ impl Scheduler {
                 piles.answered = true;
                 lane.counts.deferred += 1;
                 lane.breaker.spared();
-                piles.asked = piles.asked.max(verdict.wait);
+                piles.asked = piles.asked.max(verdict.wait.and_then(|wait| wait.span(piles.at)));
                 return piles.deferred.push(recipient);
             }
             // One recipient cannot be too many: taken at its word it would come back for ever.

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 
 use super::scheduler::Scheduler;
 use super::step::{Decision, Note, StopReason};
-use crate::mail::{Class, Permanence, RelayNo, Scope, Trouble};
+use crate::mail::{Class, Permanence, RelayNo, RetryAfter, Scope, Trouble};
 use crate::policy::doubled;
 
 /// How long a quota is closed where the provider does not say: a rolling day at most.
@@ -115,12 +115,12 @@ impl Scheduler {
         &mut self,
         now: Timestamp,
         relay: RelayNo,
-        wait: Option<Duration>,
+        wait: Option<RetryAfter>,
         decision: &mut Decision,
     ) {
         let ledger = self.lanes[relay.index()].ledger;
         let (account, usage) = &mut self.ledgers[ledger];
-        let stated = now + wait.unwrap_or(QUOTA_CLOSED).min(LONGEST_WAIT);
+        let stated = now + stated(now, wait).unwrap_or(QUOTA_CLOSED);
         usage.close(stated);
         let until = usage.closed_until().unwrap_or(stated);
         decision.closed = Some((account.clone(), until));
@@ -131,26 +131,26 @@ impl Scheduler {
         }
     }
 
-    fn slow_down(&mut self, now: Timestamp, relay: RelayNo, wait: Option<Duration>, decision: &mut Decision) {
+    fn slow_down(&mut self, now: Timestamp, relay: RelayNo, wait: Option<RetryAfter>, decision: &mut Decision) {
         let lane = &mut self.lanes[relay.index()];
         if let Some(per_second) = lane.limiter.slow_down(now) {
             decision.notes.push(Note::Slowed { relay, per_second });
         }
-        self.pause(now, relay, (Class::Rate, wait.unwrap_or(RATE_PAUSE)), decision);
+        self.pause(now, relay, (Class::Rate, stated(now, wait).unwrap_or(RATE_PAUSE)), decision);
     }
 
     fn lose_session(
         &mut self,
         now: Timestamp,
         relay: RelayNo,
-        wait: Option<Duration>,
+        wait: Option<RetryAfter>,
         decision: &mut Decision,
     ) {
         let lane = &mut self.lanes[relay.index()];
         lane.concurrency.refused(now);
         let sessions = lane.concurrency.cap();
         decision.notes.push(Note::FewerSessions { relay, sessions });
-        self.pause(now, relay, (Class::Concurrency, wait.unwrap_or(CONCURRENCY_PAUSE)), decision);
+        self.pause(now, relay, (Class::Concurrency, stated(now, wait).unwrap_or(CONCURRENCY_PAUSE)), decision);
     }
 
     fn pause_login(&mut self, now: Timestamp, relay: RelayNo, trouble: &Trouble, decision: &mut Decision) {
@@ -162,7 +162,7 @@ impl Scheduler {
         lane.troubles.login += 1;
         match LOGIN_PAUSES.get(lane.troubles.login as usize - 1) {
             Some(pause) => {
-                let pause = trouble.verdict.wait.map_or(*pause, |wait| wait.max(*pause));
+                let pause = at_least(*pause, now, trouble);
                 self.pause(now, relay, (trouble.verdict.class, pause), decision);
             }
             None => self.stop(relay, trouble.words.clone(), decision),
@@ -185,7 +185,7 @@ impl Scheduler {
                 lane.troubles.host += 1;
                 lane.concurrency.restart();
                 let pause = doubled(first, lane.troubles.host, longest);
-                let pause = trouble.verdict.wait.map_or(pause, |wait| wait.max(pause));
+                let pause = at_least(pause, now, trouble);
                 self.pause(now, super::scheduler::relay_no(place), (Class::Host, pause), decision);
             }
         }
@@ -209,7 +209,7 @@ impl Scheduler {
         }
         let first = if lane.proven { CONNECTION_PAUSE } else { UNPROVEN_PAUSE };
         let pause = doubled(first, deaths, LONGEST_CONNECTION_PAUSE);
-        let pause = trouble.verdict.wait.map_or(pause, |wait| wait.max(pause));
+        let pause = at_least(pause, now, trouble);
         self.pause(now, relay, (Class::Connection, pause), decision);
     }
 
@@ -225,7 +225,7 @@ impl Scheduler {
             }
             Permanence::Permanent | Permanence::Transient => {
                 let pause = doubled(UNKNOWN_PAUSE, lane.troubles.odd, LONGEST_UNKNOWN_PAUSE);
-                let pause = trouble.verdict.wait.map_or(pause, |wait| wait.max(pause));
+                let pause = at_least(pause, now, trouble);
                 self.pause(now, relay, (Class::Unknown, pause), decision);
             }
         }
@@ -238,11 +238,21 @@ impl Scheduler {
         (class, pause): (Class, Duration),
         decision: &mut Decision,
     ) {
-        let until = now + pause.min(LONGEST_WAIT);
+        let until = now + pause;
         let lane = &mut self.lanes[relay.index()];
         if lane.stopped.is_none() && lane.pause.is_none_or(|known| known < until) {
             lane.pause(until);
             decision.notes.push(Note::Paused { relay, class, until });
         }
     }
+}
+
+/// How long a server asks to be left alone from `now` on, as far as that is believed.
+fn stated(now: Timestamp, wait: Option<RetryAfter>) -> Option<Duration> {
+    wait.and_then(|wait| wait.span(now)).map(|wait| wait.min(LONGEST_WAIT))
+}
+
+/// The pause of our own rule, or the longer one that the server asks for.
+fn at_least(pause: Duration, now: Timestamp, trouble: &Trouble) -> Duration {
+    pause.max(stated(now, trouble.verdict.wait).unwrap_or_default())
 }

@@ -1,11 +1,10 @@
 //! The table of labelled replies, and what must hold for every reply.
 
-use std::time::Duration;
-
 use proptest::prelude::*;
 
 use super::*;
 use crate::relay::rules;
+use crate::smtp::Replies;
 
 const REPLIES: &str = include_str!("replies.txt");
 
@@ -26,7 +25,7 @@ struct Row {
     profile: Profile,
     phase: Phase,
     reply: Reply,
-    /// class, scope, permanence and, where one is stated, the wait in seconds.
+    /// class, scope, permanence and, where one is stated, the wait: in seconds, or its end.
     label: String,
 }
 
@@ -47,7 +46,11 @@ fn rows() -> impl Iterator<Item = Row> {
 fn label(verdict: Verdict) -> String {
     let scope = format!("{:?}", verdict.scope).to_lowercase();
     let permanence = format!("{:?}", verdict.permanence).to_lowercase();
-    let wait = verdict.wait.map_or_else(String::new, |wait| format!(" {}", wait.as_secs()));
+    let wait = match verdict.wait {
+        Some(RetryAfter::Span(span)) => format!(" {}", span.as_secs()),
+        Some(RetryAfter::Moment(moment)) => format!(" {moment}"),
+        None => String::new(),
+    };
     format!("{} {scope} {permanence}{wait}", verdict.class)
 }
 
@@ -118,12 +121,50 @@ fn a_long_reply_is_judged_by_its_beginning() {
     assert_eq!(judge(Phase::End, &Reply::new(554, text), Profile::Generic).class, Class::Quota);
 }
 
+/// What servers say, whole and in pieces, and what none should, so that chance meets the rules often.
+fn wording() -> impl Strategy<Value = String> {
+    let known: Vec<String> = rows().map(|row| row.reply.text).collect();
+    let word = prop_oneof![
+        "(.|\n){0,20}",
+        prop::sample::select(known),
+        "(try again|until|after|in|wait) [0-9:.tzTZ+-]{1,25} (seconds|utc|and|h)",
+        "[245]\\.[0-9]{1,3}\\.[0-9]{1,3}",
+    ];
+    prop::collection::vec(word, 0..8).prop_map(|words| words.join(" "))
+}
+
 proptest! {
     #[test]
-    fn any_reply_is_judged(code in 200_u16..600, text in "(.|\n){0,60}", phase in 0_usize..9, profile in 0_usize..19) {
+    fn whatever_octets_arrive_are_judged(octets: Vec<u8>, code in 200_u16..600, words in wording(), phase in 0_usize..9) {
+        let line = format!("{code} {}\r\n", words.replace(['\r', '\n'], " "));
+        for octets in [octets.as_slice(), line.as_bytes(), &[line.as_bytes(), octets.as_slice()].concat()] {
+            let mut replies = Replies::default();
+            replies.extend(octets);
+            // What is no reply ends the connection: nothing is judged any more.
+            while let Ok(Some(reply)) = replies.next_reply() {
+                judge(PHASES[phase].1, &reply.to_reply(), Profile::Generic);
+            }
+        }
+    }
+
+    /// No more than the beginning of a reply is read, so that its length costs nothing.
+    #[test]
+    fn what_stands_beyond_the_beginning_of_a_reply_is_not_read(
+        code in 400_u16..600, words in wording(), more in wording(), times in 1_usize..100, phase in 0_usize..9,
+    ) {
+        let beginning = format!("{words:x<width$}", width = 2 * READ_LIMIT);
+        let whole = Reply::new(code, format!("{beginning}{}", more.repeat(times)));
+        let beginning = Reply::new(code, beginning);
+        prop_assert_eq!(fold(&whole), fold(&beginning));
+        prop_assert!(fold(&whole).len() <= READ_LIMIT + 1);
+        let judged = |reply| judge(PHASES[phase].1, reply, Profile::Generic);
+        prop_assert_eq!(judged(&whole), judged(&beginning));
+    }
+
+    #[test]
+    fn any_reply_is_judged(code in 200_u16..600, text in wording(), phase in 0_usize..9, profile in 0_usize..19) {
         let reply = Reply::new(code, text);
         let verdict = judge(PHASES[phase].1, &reply, Profile::ALL[profile]);
-        prop_assert!(verdict.wait.is_none_or(|wait| wait <= Duration::from_hours(7 * 24)));
         if code / 100 == 4 {
             let final_words = matches!(verdict.class, Class::DomainDead | Class::RecipientDead);
             prop_assert!(verdict.permanence == Permanence::Transient || final_words);
