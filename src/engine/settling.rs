@@ -6,10 +6,10 @@ use jiff::Timestamp;
 use tokio::sync::mpsc::UnboundedSender;
 
 use crate::mail::{
-    Address, AddressKey, Answer as Answered, Delivery, Outcome, Permanence, Recipient, RecipientNo, Return,
-    Scope, Settled, State, Verdict,
+    Address, AddressKey, Answer as Answered, Class, Delivery, Outcome, Permanence, Recipient, RecipientNo,
+    RetryAfter, Return, Scope, Settled, State, Trouble, Verdict,
 };
-use crate::relay::{Report, SessionEvent, queue_id, words};
+use crate::relay::{Report, Retry, SessionEvent, queue_id, words};
 use crate::schedule::{Decision, Note};
 use crate::store::Fate;
 
@@ -44,7 +44,7 @@ impl Run {
                         return Ok(());
                     }
                     SessionEvent::Closed { trouble, .. } => trouble,
-                    SessionEvent::Failed { trouble, .. } => Some(trouble),
+                    SessionEvent::Failed { trouble, retry } => Some(rested(trouble, retry)),
                 };
                 if let Some(trouble) = trouble {
                     let decision = self.scheduler.trouble(at, relay, &trouble);
@@ -199,6 +199,18 @@ impl Run {
         }
         self.store.suppressions().add(&entries)?;
         Ok(())
+    }
+}
+
+/// A login refused for now, with the pause after which the relay will try again: what it is handed before, it
+/// only hands back.
+fn rested(trouble: Trouble, retry: Retry) -> Trouble {
+    match (trouble.verdict.class, retry) {
+        (Class::Login, Retry::After(pause)) => {
+            let wait = Some(RetryAfter::Span(pause));
+            Trouble { verdict: Verdict { wait, ..trouble.verdict }, ..trouble }
+        }
+        (_, Retry::After(_) | Retry::Never) => trouble,
     }
 }
 

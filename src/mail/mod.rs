@@ -44,7 +44,8 @@ pub use forecast::{Bound, BoundKind, Day, Forecast};
 pub use gate::{Gate, Intent, Permit, Refused, Ticket};
 pub use message::{Digest, Envelope, Message};
 pub use outcome::{
-    Answer, Class, Delivery, Doubt, Outcome, Permanence, Return, Scope, Settled, Trouble, Verdict,
+    Answer, Class, Delivery, Doubt, LOGIN_PAUSES, Outcome, Permanence, Return, Scope, Settled, Trouble,
+    Verdict,
 };
 pub use plan::{Content, Excluded, Mode, PlanId, Reason, Source, Unsubscribe};
 pub use recipient::{Fields, Recipient, RecipientNo};

@@ -6,6 +6,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -103,6 +104,12 @@ impl fmt::Display for Class {
         formatter.write_str(self.name())
     }
 }
+
+/// How long a relay rests that does not take the login for now (454 and 421 at AUTH): 5 minutes, then half an
+/// hour, with one session each time. The third refusal in a row stops it, as providers lock out those who
+/// insist. One rule for the pool, which opens no session meanwhile, and for the scheduler, which hands it
+/// nothing.
+pub const LOGIN_PAUSES: [Duration; 2] = [Duration::from_mins(5), Duration::from_mins(30)];
 
 /// Whom a reply speaks about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]

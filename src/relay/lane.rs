@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::mail::{Class, Permanence, RetryAfter, Scope, Trouble, Verdict};
+use crate::mail::{Class, LOGIN_PAUSES, Permanence, RetryAfter, Scope, Trouble, Verdict};
 
 use super::submit::Retry;
 
@@ -17,8 +17,6 @@ use super::submit::Retry;
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 /// The longest pause.
 const LONGEST_PAUSE: Duration = Duration::from_mins(1);
-/// The pauses after a login that was refused for now (454, 421): providers lock those who insist.
-const LOGIN_PAUSES: [Duration; 2] = [Duration::from_mins(5), Duration::from_mins(30)];
 
 /// Whether a session may be opened.
 #[derive(Debug, Clone, PartialEq, Eq)]

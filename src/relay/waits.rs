@@ -25,7 +25,9 @@ pub(super) fn stated(text: &str) -> Option<RetryAfter> {
 fn stated_span(text: &str) -> Option<Duration> {
     let request = REQUESTS.iter().filter_map(|words| text.find(words)).min()?;
     let words: Vec<&str> = text[request..]
-        .split(|letter: char| letter.is_whitespace() || matches!(letter, ',' | ';' | '(' | ')' | '!' | '?' | '='))
+        .split(|letter: char| {
+            letter.is_whitespace() || matches!(letter, ',' | ';' | '(' | ')' | '!' | '?' | '=')
+        })
         .filter(|word| !word.is_empty())
         .collect();
     (0..words.len()).find_map(|place| {

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 
 use super::scheduler::Scheduler;
 use super::step::{Decision, Note, StopReason};
-use crate::mail::{Class, Permanence, RelayNo, RetryAfter, Scope, Trouble};
+use crate::mail::{Class, LOGIN_PAUSES, Permanence, RelayNo, RetryAfter, Scope, Trouble};
 use crate::policy::doubled;
 
 /// How long a quota is closed where the provider does not say: a rolling day at most.
@@ -20,9 +20,6 @@ const LONGEST_WAIT: Duration = Duration::from_hours(48);
 const RATE_PAUSE: Duration = Duration::from_secs(5);
 /// How long it rests when it asked for fewer connections.
 const CONCURRENCY_PAUSE: Duration = Duration::from_secs(2);
-/// How long a relay rests that does not take the login for now; the third time in a row stops it, as
-/// providers punish those who go on.
-const LOGIN_PAUSES: [Duration; 2] = [Duration::from_mins(5), Duration::from_mins(30)];
 /// How long a host rests that refuses this machine.
 const HOST_PAUSE: Duration = Duration::from_hours(1);
 const LONGEST_HOST_PAUSE: Duration = Duration::from_hours(4);
@@ -35,6 +32,9 @@ const LONGEST_CONNECTION_PAUSE: Duration = Duration::from_mins(15);
 /// How long a relay rests that never took a message in this run: its name or port may be wrong, and whoever
 /// started the run is still watching.
 const UNPROVEN_PAUSE: Duration = Duration::from_secs(1);
+/// After how many lost cohorts in a row, some 45 minutes, those whom the relay deferred go through others: it
+/// may be the only one that their greylists know, but it may never come back either.
+const ABANDONED: u32 = 8;
 /// After how many lost cohorts a relay is stopped that never took a message in this run.
 const UNREACHABLE: u32 = 4;
 /// How long a relay rests of whose refusal nothing is known.
@@ -131,7 +131,13 @@ impl Scheduler {
         }
     }
 
-    fn slow_down(&mut self, now: Timestamp, relay: RelayNo, wait: Option<RetryAfter>, decision: &mut Decision) {
+    fn slow_down(
+        &mut self,
+        now: Timestamp,
+        relay: RelayNo,
+        wait: Option<RetryAfter>,
+        decision: &mut Decision,
+    ) {
         let lane = &mut self.lanes[relay.index()];
         if let Some(per_second) = lane.limiter.slow_down(now) {
             decision.notes.push(Note::Slowed { relay, per_second });
@@ -150,7 +156,12 @@ impl Scheduler {
         lane.concurrency.refused(now);
         let sessions = lane.concurrency.cap();
         decision.notes.push(Note::FewerSessions { relay, sessions });
-        self.pause(now, relay, (Class::Concurrency, stated(now, wait).unwrap_or(CONCURRENCY_PAUSE)), decision);
+        self.pause(
+            now,
+            relay,
+            (Class::Concurrency, stated(now, wait).unwrap_or(CONCURRENCY_PAUSE)),
+            decision,
+        );
     }
 
     fn pause_login(&mut self, now: Timestamp, relay: RelayNo, trouble: &Trouble, decision: &mut Decision) {
@@ -208,6 +219,9 @@ impl Scheduler {
             return self.stop(relay, trouble.words.clone(), decision);
         }
         let first = if lane.proven { CONNECTION_PAUSE } else { UNPROVEN_PAUSE };
+        if deaths == ABANDONED {
+            self.queue.unpin(relay);
+        }
         let pause = doubled(first, deaths, LONGEST_CONNECTION_PAUSE);
         let pause = at_least(pause, now, trouble);
         self.pause(now, relay, (Class::Connection, pause), decision);

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::traffic::{Landing, Traffic};
 use super::{deferred, lane, personal, start, trouble};
@@ -124,7 +124,7 @@ fn too_many_connections_cost_sessions_and_a_moment_and_no_rate() {
     let lowered = |note: &Note| matches!(note, Note::FewerSessions { .. });
     assert_eq!(traffic.notes.iter().filter(|(_, note)| lowered(note)).count(), 4);
     let rests = traffic.landed.windows(2).map(|two| two[1].at.duration_since(two[0].at)).max();
-    assert_eq!(rests.map(|rest| rest.unsigned_abs()), Some(Duration::from_millis(2_050)), "it waits once");
+    assert_eq!(rests.map(SignedDuration::unsigned_abs), Some(Duration::from_millis(2_050)), "it waits once");
     assert!(traffic.accepted(GOOD, start()) >= 6_900, "six sessions for 58 seconds");
 
     traffic.run(35 * MINUTE, bears);
@@ -140,12 +140,12 @@ fn too_many_connections_cost_sessions_and_a_moment_and_no_rate() {
 fn a_rate_that_is_too_high_is_halved_and_grows_back() {
     let rate = Rate { count: 20.try_into().expect("some"), per: Duration::from_secs(1) };
     let mut traffic = Traffic::new(&[LaneSpec { rate: Some(rate), ..lane("a") }], personal(1_000_000));
-    let slower = now_and_then(Class::Rate, Scope::Relay);
+    let too_fast = now_and_then(Class::Rate, Scope::Relay);
     let mut seen: Vec<Timestamp> = Vec::new();
     traffic.run(5 * MINUTE, |landing| {
-        seen.retain(|at| landing.at.duration_since(*at) < jiff::SignedDuration::from_secs(1));
+        seen.retain(|at| landing.at.duration_since(*at) < SignedDuration::from_secs(1));
         seen.push(landing.at);
-        if seen.len() > 6 { landing.refused(&slower) } else { landing.taken() }
+        if seen.len() > 6 { landing.refused(&too_fast) } else { landing.taken() }
     });
     let slowed = traffic.notes.iter().filter(|(_, note)| matches!(note, Note::Slowed { .. })).count();
     let refused = traffic.landed.iter().filter(|landed| landed.accepted == 0).count();

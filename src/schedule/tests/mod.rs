@@ -1,10 +1,13 @@
 //! What the scheduler promises, case by case and by chance.
 
+mod adapting;
 mod chance;
 mod fates;
 mod forecasts;
 mod leases;
+mod stated;
 mod stops;
+mod traffic;
 mod trial;
 mod troubles;
 
