@@ -37,6 +37,14 @@ pub(super) fn by_enhanced(phase: Phase, code: u16, status: Enhanced) -> Option<C
 fn by_security(phase: Phase, code: u16, detail: u16, permanent: bool) -> Option<Class> {
     let class = match detail {
         0..=5 if phase == Phase::Auth || code == 530 => Class::Login,
+        // Yahoo says 554 5.7.9 to content that it does not like.
+        8..=14 if matches!(phase, Phase::Data | Phase::End) && !matches!(code, 525 | 530..=538) => {
+            if permanent {
+                Class::Content
+            } else {
+                Class::Domain
+            }
+        }
         8..=14 | 57 | 139 => Class::Login,
         25 | 511 | 606..=651 => Class::Host,
         28 => Class::Domain,

@@ -6,7 +6,9 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::traffic::{Landing, Traffic};
 use super::{deferred, lane, personal, start, trouble};
-use crate::mail::{Account, BoundKind, Class, LOGIN_PAUSES, Permanence, RelayNo, Scope, Settled, State, Trouble};
+use crate::mail::{
+    Account, BoundKind, Class, LOGIN_PAUSES, Permanence, RelayNo, Scope, Settled, State, Trouble,
+};
 use crate::policy::Rate;
 use crate::schedule::{LaneSpec, Note, Step, StopReason};
 
