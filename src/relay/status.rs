@@ -77,7 +77,7 @@ pub(super) fn by_code(phase: Phase, code: u16) -> Class {
         // RFC 5321, 4.5.3.1.10: the code of too many recipients, and the one that was mistaken for it.
         (Phase::Rcpt, 452 | 552) => Class::TooMany,
         (Phase::Mail, 451 | 452) => Class::Rate,
-        (_, 552) => Class::Size,
+        (Phase::Mail | Phase::Data | Phase::End, 552) => Class::Size,
         (Phase::Rcpt, 551) => Class::RecipientDead,
         (Phase::Rcpt, 521 | 556) => Class::DomainDead,
         (_, _) => Class::Unknown,

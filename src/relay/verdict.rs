@@ -71,7 +71,8 @@ fn cut(mut folded: String) -> String {
     folded
 }
 
-/// Corrects a class that cannot be meant at `phase`: before RCPT nobody knows a recipient or a domain.
+/// Corrects a class that cannot be meant at `phase`: before RCPT nobody knows a recipient or a domain, and
+/// before MAIL nobody knows a size.
 fn fit(class: Class, phase: Phase, code: u16) -> Class {
     let early = match phase {
         Phase::Rcpt | Phase::Data | Phase::End => return class,
@@ -82,11 +83,13 @@ fn fit(class: Class, phase: Phase, code: u16) -> Class {
         Phase::Mail | Phase::Other => Class::Rate,
     };
     match class {
+        Class::Size if phase == Phase::Mail => class,
         Class::Domain
         | Class::DomainDead
         | Class::RecipientDead
         | Class::RecipientTemporary
         | Class::TooMany
+        | Class::Size
         | Class::Content => early,
         Class::Quota
         | Class::Rate
@@ -94,7 +97,6 @@ fn fit(class: Class, phase: Phase, code: u16) -> Class {
         | Class::Login
         | Class::Blocked
         | Class::Host
-        | Class::Size
         | Class::Protocol
         | Class::Connection
         | Class::Unknown => class,

@@ -87,6 +87,8 @@ pub(in crate::relay) const EVERYBODY: &[Rule] = &[
     said(Rate, "too much mail from"),
     said(Rate, "request limit exceeded"),
     said(Rate, "message rate limit"),
+    said(Rate, "rate limit exceeded"),
+    said(Rate, "4.7.1 rate limited"),
     said(Rate, "sending too fast"),
     said(Rate, "sending too quickly"),
     said(Rate, "try again slower"),
