@@ -28,8 +28,13 @@ pub struct Accounting {
 
 /// What the ending of a transaction means.
 pub fn settle(ending: Ending, accounting: Accounting) -> Settled {
-    let Ending { batch, intended, fates } = ending;
+    let Ending { batch, intended, mut fates } = ending;
     let mut court = Court { accounting, last: None, troubles: Vec::new() };
+    if fates.iter().any(is_out_of_order) && fates.iter().any(|fate| court.is_too_many(fate)) {
+        // RFC 5321, 4.5.3.1.10: some refuse the whole for the recipients that were too many. The others are
+        // sent to in a transaction of their own.
+        fates.iter_mut().filter(|fate| is_out_of_order(fate)).for_each(|fate| *fate = Fate::NotSent);
+    }
     let at_end =
         |fate: &&Fate| matches!(fate, Fate::Answered(Answer { phase: Phase::Data | Phase::End, .. }));
     let many = if fates.iter().filter(at_end).count() > 1 { Reached::Several } else { Reached::One };
@@ -45,6 +50,11 @@ pub fn settle(ending: Ending, accounting: Accounting) -> Settled {
         deliveries,
         troubles: court.troubles,
     }
+}
+
+/// Whether DATA was answered as out of order.
+fn is_out_of_order(fate: &Fate) -> bool {
+    matches!(fate, Fate::Answered(Answer { phase: Phase::Data, reply }) if reply.code == 503)
 }
 
 /// How many recipients one answer to DATA or to the final dot speaks for.
@@ -87,6 +97,12 @@ impl Court {
             Fate::NotSent => Outcome::Returned(Return::NotSent),
             Fate::Suppressed => Outcome::Suppressed,
         }
+    }
+
+    fn is_too_many(&self, fate: &Fate) -> bool {
+        let Fate::Answered(answer) = fate else { return false };
+        let judged = || judge(answer.phase, &answer.reply, self.accounting.profile);
+        answer.phase == Phase::Rcpt && !answer.reply.is_positive() && judged().class == Class::TooMany
     }
 
     fn judged(&mut self, answer: &Answer) -> Verdict {
@@ -231,7 +247,8 @@ mod tests {
         let gone = answered(Phase::End, 421, "bye");
         let doubt = Fate::Doubtful(Doubt::LineLost);
         let ours = answered(Phase::Mail, 552, "5.3.4 mailrun: too large");
-        let table: [Row<'_>; 17] = [
+        let order = answered(Phase::Data, 503, "5.5.1 bad sequence of commands");
+        let table: [Row<'_>; 19] = [
             ("taken", Some(1), all(1, &taken), &["accepted"], 1, 1),
             (
                 "taken but one",
@@ -272,7 +289,16 @@ mod tests {
                 1,
             ),
             ("nobody there", None, all(1, &dead), &["rejected recipient_dead"], 1, 0),
-            ("too many at once", Some(1), vec![taken, many], &["accepted", "too many"], 1, 1),
+            ("too many at once", Some(1), vec![taken, many.clone()], &["accepted", "too many"], 1, 1),
+            (
+                "the whole for those too many",
+                None,
+                vec![order.clone(), order.clone(), many],
+                &["not sent", "not sent", "too many"],
+                0,
+                0,
+            ),
+            ("out of order", None, all(1, &order), &["relay protocol"], 1, 0),
             ("lost", Some(1), vec![Fate::Lost, dead], &["line lost", "rejected recipient_dead"], 1, 0),
             ("not sent", None, all(1, &Fate::NotSent), &["not sent"], 0, 0),
             ("suppressed", None, vec![Fate::Suppressed, Fate::NotSent], &["suppressed", "not sent"], 0, 0),
