@@ -149,10 +149,35 @@ impl Lane {
     }
 }
 
+/// How long a session takes messages that may be `age` old: up to a fifth less, so that sessions opened
+/// together are not reopened together. `chance` is 0 to 1.
+pub(super) fn spread_age(age: Duration, chance: f64) -> Duration {
+    age.mul_f64(1.0 - 0.2 * chance)
+}
+
+/// How many messages a session takes that may take `messages`: up to a fifth fewer, for the same reason; never
+/// none. `chance` is 0 to 1.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "between 0 and `messages`")]
+pub(super) fn spread_messages(messages: u32, chance: f64) -> u32 {
+    messages.saturating_sub((f64::from(messages) * 0.2 * chance) as u32).max(1)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::mail::Phase;
+
+    #[test]
+    fn sessions_opened_together_are_not_reopened_together() {
+        let chances = (0..=100).map(|percent| f64::from(percent) / 100.0);
+        let ages: Vec<u64> =
+            chances.clone().map(|chance| spread_age(Duration::from_mins(15), chance).as_secs()).collect();
+        assert!(ages.windows(2).all(|two| two[0] > two[1]));
+        assert_eq!((ages[0], ages[100]), (900, 720), "never older than allowed");
+        let messages: Vec<u32> = chances.map(|chance| spread_messages(100, chance)).collect();
+        assert_eq!((messages[0], messages[50], messages[100]), (100, 90, 80));
+        assert_eq!([0, 1, 2, 4].map(|few| spread_messages(few, 1.0)), [1, 1, 2, 4]);
+    }
 
     fn trouble(class: Class, scope: Scope, permanence: Permanence) -> Trouble {
         let verdict = Verdict { class, scope, permanence, wait: None };

@@ -17,7 +17,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 
 use super::errand::{Allowance, Idle, PoolErrand, Shared};
-use super::lane::{Cohort, Leave};
+use super::lane::{Cohort, Leave, spread_age, spread_messages};
 use super::manners::Manners;
 use super::settings::RelaySettings;
 use super::settle::Accounting;
@@ -168,8 +168,9 @@ impl Usher {
 
     fn open(&mut self, first: Message) {
         let settings = &self.pool.settings;
-        let until = Instant::now() + settings.session_age;
-        let allowance = Allowance { messages: settings.messages_per_session.max(1), until };
+        let until = Instant::now() + spread_age(settings.session_age, chance());
+        let allowance =
+            Allowance { messages: spread_messages(settings.messages_per_session, chance()), until };
         let attempt = Attempt::begin(&self.shared);
         let errand = PoolErrand::new(Arc::clone(&self.shared), first, allowance);
         let (pool, shared) = (Arc::clone(&self.pool), Arc::clone(&self.shared));

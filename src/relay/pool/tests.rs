@@ -193,12 +193,14 @@ async fn a_session_leaves_before_its_messages_are_used_up() {
     let host = host(|_, _| None).await;
     let run = run(RelaySettings { sessions: 1, messages_per_session: 10, ..settings(host.port) }, 95);
     let (settled, events) = run.finish().await;
-    assert_eq!((accepted(&settled), host.connections.load(Ordering::SeqCst)), (95, 10));
+    // Each takes up to a fifth fewer than it may.
+    let connections = host.connections.load(Ordering::SeqCst);
+    assert!(accepted(&settled) == 95 && (10..=12).contains(&connections), "{connections}");
     let most = events.iter().filter_map(|event| match event {
         SessionEvent::Closed { messages, .. } => Some(*messages),
         SessionEvent::Opened | SessionEvent::StepsBack { .. } | SessionEvent::Failed { .. } => None,
     });
-    assert_eq!(most.max(), Some(10));
+    assert!(most.max() <= Some(10));
 }
 
 #[tokio::test]
