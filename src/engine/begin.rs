@@ -23,6 +23,7 @@ use super::reading::{relay_views, stage_of};
 use super::rehearsal;
 use super::relays::{lane_spec, relay_use};
 use super::run::Run;
+use super::samples::Samples;
 use super::view::Stage;
 
 /// Whether `send` may begin: nothing of the campaign is unfinished.
@@ -173,6 +174,7 @@ impl Run {
             gate: Arc::new(gate),
             suppressed,
             dead: Vec::new(),
+            samples: Samples::default(),
             picture,
             orders,
             clock,

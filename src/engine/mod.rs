@@ -38,6 +38,7 @@ mod rehearsal;
 mod relays;
 mod report;
 mod run;
+mod samples;
 mod settling;
 mod shutdown;
 mod suppress;

@@ -27,6 +27,7 @@ use super::gate::JournalGate;
 use super::lanes::Lanes;
 use super::orders::{self, Orders};
 use super::picture::{Moment, Picture, work_left};
+use super::samples::Samples;
 use super::shutdown::{Shutdown, Wish};
 use super::view::{Cause, Stage, Status};
 
@@ -51,6 +52,8 @@ pub struct Run {
     pub(super) suppressed: Suppressed,
     /// Mailboxes that a server named as dead, and in which words.
     pub(super) dead: Vec<(RecipientNo, String)>,
+    /// In which words recipients were refused.
+    pub(super) samples: Samples,
     pub(super) picture: Picture,
     pub(super) orders: Orders,
     pub(super) clock: Clock,
@@ -243,13 +246,25 @@ impl Run {
                 Step::Stopped(reason) => {
                     let cause = self.stopping.unwrap_or_else(|| cause_of_stop(&reason));
                     if self.stopping.is_none() {
-                        tell(events, Event::Note(format!("stopped: {reason}")));
+                        tell(events, Event::Note(self.why(&reason)));
                     }
                     return Flow::End(
                         work_left(&self.store.tally(self.number).unwrap_or_default()).then_some(cause),
                     );
                 }
             }
+        }
+    }
+
+    /// Why the run stops, for the operator; with what servers said, where that is the reason.
+    fn why(&self, reason: &StopReason) -> String {
+        let samples = match reason {
+            StopReason::StopIf { .. } | StopReason::Content { .. } => self.samples.shown(),
+            StopReason::NoRelay | StopReason::Never(_) | StopReason::Drained | StopReason::Cancelled => None,
+        };
+        match samples {
+            Some(samples) => format!("stopped: {reason}. Refused were: {samples}"),
+            None => format!("stopped: {reason}"),
         }
     }
 

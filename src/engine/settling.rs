@@ -68,10 +68,8 @@ impl Run {
         }
         let mut wording = Wording::default();
         for delivery in &settled.deliveries {
-            if let Outcome::Rejected(answer, verdict) = &delivery.outcome
-                && names_a_dead_mailbox(answer, *verdict)
-            {
-                self.dead.push((delivery.recipient, format!("refused as dead: {}", answer.reply)));
+            if let Outcome::Rejected(answer, verdict) = &delivery.outcome {
+                self.rejected(delivery.recipient, answer, *verdict, events)?;
             }
             wording.add(delivery, || self.plan.recipient(delivery.recipient).ok());
         }
@@ -93,6 +91,30 @@ impl Run {
             self.tell_each(settled, &fates, events);
         }
         self.heed(&decision, events)
+    }
+
+    /// Notes a recipient refused for good: whether the mailbox is dead, or the content is meant.
+    fn rejected(
+        &mut self,
+        number: RecipientNo,
+        answer: &Answered,
+        verdict: Verdict,
+        events: &UnboundedSender<Event>,
+    ) -> Result<(), EngineError> {
+        if names_a_dead_mailbox(answer, verdict) {
+            self.dead.push((number, format!("refused as dead: {}", answer.reply)));
+        }
+        let recipient = self.plan.recipient(number).ok();
+        let addresses: Vec<&Address> = recipient.iter().map(|recipient| &recipient.address).collect();
+        let said = format!("{} {}", answer.reply.code, words(&answer.reply, &addresses));
+        self.samples.add(&said);
+        match (&recipient, speaks_of_the_content(answer, verdict)) {
+            (Some(recipient), true) => {
+                let decision = self.scheduler.content_refused(recipient.address.domain(), &said);
+                self.heed(&decision, events)
+            }
+            (Some(_) | None, _) => Ok(()),
+        }
     }
 
     /// Acts on what the scheduler decided beside recipients' fates.
@@ -129,7 +151,7 @@ impl Run {
                 format!("relay {} takes {recipients} recipients at once from now on", self.name(*relay))
             }
             Note::Burst { relay } => format!(
-                "relay {} refuses one after the other in the same words: nobody is suppressed because of it",
+                "relay {} refuses one after the other in the same words: those whom it rejected so are not confirmed, and nobody is suppressed because of it",
                 self.name(*relay)
             ),
             Note::NotOut(batch) => format!("batch {batch} was settled twice; the second time was not heeded"),
@@ -291,6 +313,28 @@ impl Wording {
 /// A stored reply with its queue id back in its place.
 pub(super) fn reply_text(words: &str, queue_id: &str) -> String {
     words.replacen(QUEUE_ID, queue_id, 1)
+}
+
+/// Whether a refusal may mean what all messages of the campaign share.
+fn speaks_of_the_content(answer: &Answered, verdict: Verdict) -> bool {
+    use crate::mail::Phase;
+    match verdict.class {
+        Class::Content | Class::Size => true,
+        Class::Unknown => matches!(answer.phase, Phase::Data | Phase::End),
+        Class::Quota
+        | Class::Rate
+        | Class::Concurrency
+        | Class::Login
+        | Class::Blocked
+        | Class::Host
+        | Class::Domain
+        | Class::DomainDead
+        | Class::RecipientDead
+        | Class::RecipientTemporary
+        | Class::TooMany
+        | Class::Protocol
+        | Class::Connection => false,
+    }
 }
 
 /// Whether a refusal says that the mailbox does not exist and never will: 5.1.1, 5.1.6 and 5.1.10 at RCPT,

@@ -1,8 +1,9 @@
 //! The breakers: what stops a relay or a campaign before many are refused for one reason.
 //!
 //! A relay that suddenly refuses everybody in the same words is not telling about its recipients but
-//! about the sender, and providers punish those who go on. The [`Breaker`] watches one relay; [`StopIf`] is
-//! the campaign's own rule.
+//! about the sender, and providers punish those who go on. The [`Breaker`] watches one relay;
+//! [`ContentBreaker`] the content of a campaign, which many domains refuse if it is at fault; [`StopIf`] is the
+//! campaign's own rule.
 
 use std::collections::VecDeque;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -13,6 +14,10 @@ use crate::mail::Reply;
 const WATCHED: usize = 50;
 /// How many permanent refusals in the same words among them are a burst.
 const BURST: usize = 20;
+/// Refusals of the content count while they are among so many of the last recipients with a definite outcome.
+const CONTENT_WATCHED: u64 = 100;
+/// So many domains among them: the content is at fault, not one domain's filter.
+const CONTENT_DOMAINS: usize = 10;
 
 /// Stops a campaign of which too many are rejected.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -67,6 +72,27 @@ impl Breaker {
     }
 }
 
+/// Watches what domains say of the content of a campaign.
+#[derive(Debug, Clone, Default)]
+pub struct ContentBreaker {
+    /// The last refusals: how many recipients had a definite outcome by then, and a hash of the domain.
+    last: VecDeque<(u64, u64)>,
+}
+
+impl ContentBreaker {
+    /// Notes that the content was refused for a recipient at `domain`, when `settled` recipients had a
+    /// definite outcome, and tells whether the content is at fault: ten domains refused it among the last
+    /// hundred recipients.
+    pub fn refused(&mut self, settled: u64, domain: &str) -> bool {
+        let mut hasher = DefaultHasher::new();
+        domain.hash(&mut hasher);
+        let domain = hasher.finish();
+        self.last.retain(|(at, known)| *known != domain && settled.saturating_sub(*at) < CONTENT_WATCHED);
+        self.last.push_back((settled, domain));
+        self.last.len() >= CONTENT_DOMAINS
+    }
+}
+
 /// A hash over a reply's code and words without anything that differs from recipient to recipient:
 /// digits, addresses, and the letters of queue ids.
 fn fingerprint(reply: &Reply) -> u64 {
@@ -103,6 +129,19 @@ mod tests {
             assert!(!breaker.refused(&refusal), "{n}");
             breaker.spared();
             breaker.spared();
+        }
+    }
+
+    #[test]
+    fn ten_domains_of_a_hundred_recipients_convict_the_content() {
+        // (a refusal every so many recipients, by so many domains in turn, after how many refusals it trips)
+        let table =
+            [(1, 100, Some(10)), (10, 100, Some(10)), (12, 100, None), (1, 9, None), (1, 10, Some(10))];
+        for (every, domains, trips) in table {
+            let mut breaker = ContentBreaker::default();
+            let refused =
+                (1..1000_u64).find(|n| breaker.refused(n * every, &format!("d{}.example", n % domains)));
+            assert_eq!(refused, trips, "every {every}, {domains} domains");
         }
     }
 

@@ -17,7 +17,7 @@ mod quota;
 mod rate;
 mod retry;
 
-pub use breaker::{Breaker, StopIf};
+pub use breaker::{Breaker, ContentBreaker, StopIf};
 pub use concurrency::Concurrency;
 pub use hours::Hours;
 pub use quota::{Allowance, Period, Quota, Unit};

@@ -7,8 +7,8 @@
 //!
 //! The two tables are `rules/providers.rs` and `rules/everybody.rs`. Sources: the providers' own pages
 //! (Google 3726730 and 6140680, Amazon's sending quotas, Microsoft's SMTP submission pages, Emailit,
-//! `SocketLabs`, Mailgun, Zoho), Postfix's smtpd, zone-mta's `bounces.txt`, `KumoMTA`'s `iana.toml` and
-//! `shaping.toml`.
+//! `SocketLabs`, Mailgun, Zoho), Postfix's smtpd, zone-mta's `bounces.txt`, `KumoMTA`'s `iana.toml`,
+//! `shaping.toml` and `bounces.toml`, Postmark's SMTP field manual and sisimai's reasons.
 
 use crate::mail::{Class, Phase};
 

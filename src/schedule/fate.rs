@@ -12,8 +12,8 @@ use jiff::Timestamp;
 use super::scheduler::{Out, Phase, Scheduler};
 use super::step::{Decision, Note, StopReason};
 use crate::mail::{
-    Batch, Class, Delivery, Doubt, Outcome, Permanence, Phase as ReplyPhase, RecipientNo, RelayNo, Return,
-    Scope, Settled, State, Trouble, Verdict,
+    Batch, Class, Delivery, Doubt, Outcome, Permanence, Phase as ReplyPhase, RecipientNo, RelayNo, Reply,
+    Return, Scope, Settled, State, Trouble, Verdict,
 };
 use crate::policy::{Deferral, doubled};
 
@@ -98,7 +98,7 @@ impl Scheduler {
                 piles.answered = true;
                 lane.counts.rejected += 1;
                 if lane.breaker.refused(&answer.reply) {
-                    piles.burst = Some(answer.reply.to_string());
+                    piles.burst = Some(nameless(&answer.reply));
                 }
                 State::Rejected
             }
@@ -118,12 +118,18 @@ impl Scheduler {
             // One recipient cannot be too many: taken at its word it would come back for ever.
             Outcome::Returned(Return::TooMany(_)) if alone => return piles.deferred.push(recipient),
             Outcome::Returned(Return::TooMany(_)) => return piles.too_many.push(recipient),
-            // A batch of one cannot be halved: the refusal names that one.
-            Outcome::Returned(Return::Halve(_)) if alone => {
+            Outcome::Returned(Return::Halve(answer)) => {
+                // One reply, whomever it means.
+                if piles.halved.is_empty() && lane.breaker.refused(&answer.reply) {
+                    piles.burst = Some(nameless(&answer.reply));
+                }
+                if !alone {
+                    return piles.halved.push(recipient);
+                }
+                // A batch of one cannot be halved: the refusal names that one.
                 lane.counts.rejected += 1;
                 State::Rejected
             }
-            Outcome::Returned(Return::Halve(_)) => return piles.halved.push(recipient),
             Outcome::Returned(Return::NotSent) => return piles.returned.push(recipient),
             Outcome::Returned(Return::LineLost) => {
                 piles.note_line(Doubt::LineLost);
@@ -279,13 +285,27 @@ impl Scheduler {
         }
     }
 
+    /// Notes that the message was refused for what it is, on behalf of a recipient at `domain`: what many
+    /// domains refuse stops the run. `words` are the server's, escaped and without addresses.
+    pub fn content_refused(&mut self, domain: &str, words: &str) -> Decision {
+        let mut decision = Decision::default();
+        if self.content.refused(self.definite(), domain) {
+            self.halt(StopReason::Content { words: words.to_owned() }, &mut decision);
+        }
+        decision
+    }
+
+    /// How many recipients have a definite outcome.
+    fn definite(&self) -> u64 {
+        [State::Rejected, State::Accepted, State::Uncertain, State::Expired]
+            .into_iter()
+            .map(|state| self.tally.of(state))
+            .sum()
+    }
+
     /// Stops the run if too many are rejected.
     fn check_share(&mut self, decision: &mut Decision) {
-        let rejected = self.tally.of(State::Rejected);
-        let settled = rejected
-            + self.tally.of(State::Accepted)
-            + self.tally.of(State::Uncertain)
-            + self.tally.of(State::Expired);
+        let (rejected, settled) = (self.tally.of(State::Rejected), self.definite());
         if matches!(self.phase, Phase::Running | Phase::Draining) && self.stop_if.trips(rejected, settled) {
             self.halt(StopReason::StopIf { rejected, settled }, decision);
         }
@@ -298,6 +318,13 @@ impl Scheduler {
             decision.stop = Some(reason);
         }
     }
+}
+
+/// A reply in one line, without addresses.
+fn nameless(reply: &Reply) -> String {
+    let said = reply.to_string();
+    let words = said.split(' ').map(|word| if word.contains('@') { "<address>" } else { word });
+    words.collect::<Vec<_>>().join(" ")
 }
 
 impl Piles {

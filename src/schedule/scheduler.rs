@@ -21,7 +21,7 @@ use super::queue::{Entry, Queue, Source};
 use super::step::{Decision, Step, StopReason, Wait};
 use super::terms::{Backlog, LaneSpec, Terms};
 use crate::mail::{Account, Batch, BatchId, BoundKind, Charge, RecipientNo, RelayNo, State, Tally, Usage};
-use crate::policy::{Retry, StopIf};
+use crate::policy::{ContentBreaker, Retry, StopIf};
 
 /// With less room than this share of a quota (one in so many), a batch that does not fit is not cut to fit.
 const WORTH_CUTTING: u64 = 100;
@@ -31,6 +31,7 @@ const WORTH_CUTTING: u64 = 100;
 pub struct Scheduler {
     pub(super) retry: Retry,
     pub(super) stop_if: StopIf,
+    pub(super) content: ContentBreaker,
     pub(super) opening: Opening,
     pub(super) lanes: Vec<Lane>,
     pub(super) ledgers: Vec<(Account, Usage)>,
@@ -121,6 +122,7 @@ impl Scheduler {
         Self {
             retry: terms.retry,
             stop_if: terms.stop_if,
+            content: ContentBreaker::default(),
             opening: Opening::new(terms.start, terms.hours),
             tally: queue.tally(),
             lanes,

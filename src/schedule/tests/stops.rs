@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::{
-    DAY, accepted, deferred, grouped, lane, leased, personal, quota, rejected, report, scheduler, start,
-    terms, waits,
+    DAY, accepted, answer, deferred, grouped, lane, leased, personal, quota, rejected, report, scheduler,
+    start, terms, waits,
 };
 use crate::mail::{Batch, BatchId, BoundKind, Outcome, RecipientNo, RelayNo, Return, RunNo, State};
 use crate::policy::{StopIf, Unit};
@@ -38,6 +38,34 @@ fn a_burst_of_one_refusal_stops_the_relay() {
     }
     assert_eq!((refused, scheduler.breaker_fired()), (20, true));
     assert_eq!(leased(&mut scheduler, start()).0, RelayNo(1));
+}
+
+#[test]
+fn a_relay_that_refuses_whole_batches_in_the_same_words_is_stopped_before_anybody_is_rejected() {
+    let mut scheduler = scheduler(terms(), &[lane("a")], grouped(10_000, 100));
+    let mut batches = 0;
+    while let Step::Lease { relay, batch } = scheduler.next(start()) {
+        batches += 1;
+        let outcome = |_| Outcome::Returned(Return::Halve(answer(554, "5.7.1 refused")));
+        scheduler.settle(start(), &report(relay, batch, outcome));
+    }
+    let tally = scheduler.tally();
+    assert_eq!((batches, tally.of(State::Pending), scheduler.breaker_fired()), (20, 10_000, true));
+}
+
+#[test]
+fn content_that_ten_domains_refuse_stops_the_run() {
+    let mut scheduler = scheduler(terms(), &[lane("a")], personal(1000));
+    let stops: Vec<bool> = (0..10)
+        .map(|number| {
+            let (relay, batch) = leased(&mut scheduler, start());
+            scheduler.settle(start(), &report(relay, batch, |_| rejected("5.7.1 spam")));
+            scheduler.content_refused(&format!("d{number}.example"), "554 5.7.1 spam").stop.is_some()
+        })
+        .collect();
+    assert_eq!(stops.iter().position(|stop| *stop), Some(9));
+    let reason = StopReason::Content { words: "554 5.7.1 spam".into() };
+    assert_eq!((scheduler.next(start()), scheduler.breaker_fired()), (Step::Stopped(reason), true));
 }
 
 #[test]
