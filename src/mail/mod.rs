@@ -15,7 +15,7 @@
 //! - [`retry_after`](RetryAfter): when a server asks to be asked again;
 //! - [`outcome`](Outcome): what that means for one recipient and for the relay;
 //! - [`delivery`](State): where each recipient stands, and the tally of them;
-//! - [`usage`](Usage): what an account has been charged, and when;
+//! - [`usage`](Usage): what an account has been charged, and when; `quarters`: on which days it ever was;
 //! - [`suppression`](Suppression): those who must never be written to;
 //! - [`forecast`](Forecast): which relay sends how much on which day;
 //! - [`fault`](Fault): what is wrong in an operator's file, and where.
@@ -29,6 +29,7 @@ mod gate;
 mod message;
 mod outcome;
 mod plan;
+mod quarters;
 mod recipient;
 mod relay;
 mod reply;

@@ -11,7 +11,11 @@
 use std::collections::VecDeque;
 
 use jiff::Timestamp;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
+
+use super::quarters::Quarters;
 
 /// How far back charges are kept, in seconds: a calendar day has at most 25 hours, and 48 hours cover
 /// every window of a day or less in every zone.
@@ -67,7 +71,8 @@ struct Mark {
     total: Charge,
 }
 
-/// The charges of one account: those in flight, and those settled in the last 48 hours.
+/// The charges of one account: those in flight, those settled in the last 48 hours, and when there ever
+/// were any.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(from = "UsageRecord", into = "UsageRecord")]
 pub struct Usage {
@@ -82,6 +87,8 @@ pub struct Usage {
     total: Charge,
     /// Until when the provider said it takes nothing more.
     closed_until: Option<Timestamp>,
+    /// When anything was settled, however long ago.
+    sent: Quarters,
 }
 
 /// How a usage is written down: see [`Usage::buckets`].
@@ -90,6 +97,7 @@ struct UsageRecord {
     in_flight: Charge,
     buckets: Vec<(i64, Charge)>,
     closed_until: Option<Timestamp>,
+    sent: Quarters,
 }
 
 impl From<UsageRecord> for Usage {
@@ -99,6 +107,7 @@ impl From<UsageRecord> for Usage {
         for (second, charge) in record.buckets {
             usage.count(second, charge);
         }
+        usage.sent = record.sent;
         usage
     }
 }
@@ -109,15 +118,17 @@ impl From<Usage> for UsageRecord {
             in_flight: usage.in_flight,
             buckets: usage.buckets().collect(),
             closed_until: usage.closed_until,
+            sent: usage.sent,
         }
     }
 }
 
-/// Two usages are equal if no window can tell them apart.
+/// Two usages are equal if no window and no count of days can tell them apart.
 impl PartialEq for Usage {
     fn eq(&self, other: &Self) -> bool {
         self.in_flight == other.in_flight
             && self.closed_until == other.closed_until
+            && self.sent == other.sent
             && self.buckets().eq(other.buckets())
     }
 }
@@ -143,6 +154,7 @@ impl Usage {
 
     fn count(&mut self, second: i64, charge: Charge) {
         self.total = self.total.plus(charge);
+        self.sent.note(second);
         let newest = match self.fine.back_mut() {
             Some(mark) if mark.end > second => {
                 mark.total = self.total;
@@ -185,9 +197,16 @@ impl Usage {
         self.in_flight
     }
 
+    /// How many days before `date`, by the calendar of `zone`, something was settled that stayed charged,
+    /// however long ago.
+    pub fn days_before(&self, zone: &TimeZone, date: Date) -> u32 {
+        self.sent.days_before(zone, date)
+    }
+
     /// The settled charges, rising: (the last second of a bucket since 1970, what was charged in it).
     ///
-    /// Settling each of them again in its second makes a usage that counts the same in every window.
+    /// Settling each of them again in its second makes a usage that counts the same in every window; days
+    /// longer ago are not among them.
     pub fn buckets(&self) -> impl Iterator<Item = (i64, Charge)> {
         self.coarse.iter().chain(&self.fine).scan(self.forgotten, |before, mark| {
             let charge = mark.total.minus(*before);
@@ -273,6 +292,18 @@ mod tests {
     fn charges_are_forgotten_after_two_days() {
         let usage = charged(&[0, 30, KEPT + 61]);
         assert_eq!((usage.since(0).recipients, usage.buckets().count()), (1, 1));
+    }
+
+    #[test]
+    fn days_with_a_send_are_never_forgotten() {
+        let day = 24 * 3600;
+        let usage = charged(&[day, 3 * day, 40 * day]);
+        let octets = postcard::to_stdvec(&usage).unwrap();
+        let again: Usage = postcard::from_bytes(&octets).unwrap();
+        let date = jiff::civil::date(1970, 2, 10);
+        assert_eq!((usage.days_before(&TimeZone::UTC, date), usage.buckets().count()), (2, 1));
+        assert_eq!(again.days_before(&TimeZone::UTC, date.tomorrow().unwrap()), 3);
+        assert!(again == usage && again != charged(&[40 * day]));
     }
 
     #[test]
