@@ -214,6 +214,61 @@ mod tests {
     }
 
     #[test]
+    fn a_day_of_23_or_25_hours_opens_its_window_once_in_every_zone() {
+        // Each row: a window, and on the day on which clocks are changed when it opens and for how many
+        // minutes: first forward, then back.
+        let table = [
+            // The gap or the hour that comes twice lies within.
+            ("01:00", "04:00", "Europe/Berlin", "2027-03-28T00:00:00Z", 120, "2026-10-24T23:00:00Z", 240),
+            ("01:00", "04:00", "Europe/London", "2027-03-28T01:00:00Z", 120, "2026-10-25T00:00:00Z", 240),
+            ("01:00", "04:00", "America/New_York", "2027-03-14T06:00:00Z", 120, "2026-11-01T05:00:00Z", 240),
+            (
+                "01:00",
+                "04:00",
+                "Australia/Lord_Howe",
+                "2026-10-03T14:30:00Z",
+                150,
+                "2026-04-04T14:00:00Z",
+                210,
+            ),
+            ("00:00", "03:00", "America/Havana", "2027-03-14T05:00:00Z", 120, "2026-11-01T04:00:00Z", 240),
+            // Across midnight, as the night before the change has the gap.
+            ("23:00", "05:00", "Europe/Berlin", "2027-03-27T22:00:00Z", 300, "2026-10-24T21:00:00Z", 420),
+            ("23:00", "01:00", "America/Havana", "2027-03-14T04:00:00Z", 60, "2026-11-01T03:00:00Z", 180),
+            // A whole day, by the calendar.
+            (
+                "00:00",
+                "00:00",
+                "Pacific/Auckland",
+                "2026-09-26T12:00:00Z",
+                1380,
+                "2026-04-04T11:00:00Z",
+                1500,
+            ),
+            // Not near it.
+            ("09:00", "17:30", "America/New_York", "2027-03-14T13:00:00Z", 510, "2026-11-01T14:00:00Z", 510),
+        ];
+        for (from, to, zone, spring, short, autumn, long) in table {
+            for (opens, minutes) in [(spring, short), (autumn, long)] {
+                let opens = at(opens);
+                let mut days = [false; 7];
+                let window = hours(DAILY, from, to, zone);
+                let day = opens.to_zoned_datetime(window.zone.clone()).weekday().to_monday_zero_offset();
+                days[usize::try_from(day).expect("a weekday")] = true;
+                // Only on that day of the week, so that no other window touches it.
+                let window = Hours { days, ..window };
+                let before = opens - std::time::Duration::from_secs(1);
+                assert!(!window.is_open(before), "{from} {zone} {before}");
+                assert_eq!(window.opens_at(before), Some(opens), "{from} {zone}");
+                let closes = opens + std::time::Duration::from_secs(minutes * 60);
+                assert_eq!(window.closes_at(opens), Some(closes), "{from} {zone} {opens}");
+                assert!(window.is_open(closes - std::time::Duration::from_secs(1)), "{from} {zone}");
+                assert!(!window.is_open(closes), "{from} {zone}");
+            }
+        }
+    }
+
+    #[test]
     fn a_window_may_never_close_and_never_open() {
         let always = hours(DAILY, "00:00", "00:00", "America/Sao_Paulo");
         assert_rows(&always, &[("2018-11-04T02:59:59Z", Some("2018-11-04T02:59:59Z"), None)]);
