@@ -82,3 +82,29 @@ async fn an_index_ahead_of_the_journal_is_not_believed() {
     assert!(was_rebuilt(store.notes()), "{:?}", store.notes());
     assert!(store.backlog(RUN).is_err());
 }
+
+#[tokio::test]
+async fn days_with_a_send_outlive_the_process_and_the_index() {
+    let folder = tempfile::tempdir().unwrap();
+    let state = folder.path().join(".mailrun");
+    let day = |days: i64| days * 24 * 3600;
+    let store = Store::open(&state, options(), &moment(0)).unwrap();
+    let run = store.begin(&run_of(1_000), at(0)).unwrap();
+    for (recipient, days) in [0, 1, 5, 60].into_iter().enumerate() {
+        let batch = batch(run, u32::try_from(recipient).unwrap(), 1);
+        store.intend(&intent(&batch), &moment(day(days).unsigned_abs())).unwrap().await.unwrap();
+        let fates = fates(&batch, Ending::Accepted, 0);
+        store.settle(&settled(&batch, Ending::Accepted), &fates, at(day(days))).unwrap();
+    }
+    store.close().unwrap();
+    for _ in 0..2 {
+        let store = Store::open(&state, options(), &moment(day(60).unsigned_abs())).unwrap();
+        let usages = store.usage();
+        let usage = usages.values().next().unwrap();
+        let utc = jiff::tz::TimeZone::UTC;
+        let date = |days| at(day(days)).to_zoned_datetime(utc.clone()).date();
+        assert_eq!([0, 1, 2, 60, 61].map(|days| usage.days_before(&utc, date(days))), [0, 1, 2, 3, 4]);
+        drop(store);
+        fs::remove_dir_all(state.join("index")).unwrap();
+    }
+}
