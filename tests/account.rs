@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use mailrun::mail::{
     Account, Answer, Batches, Charge, Outcome, Phase, RelayName, Reply, RunNo, Scope, State, Trouble, Verdict,
 };
-use mailrun::policy::{Retry, StopIf};
+use mailrun::policy::{DomainLimits, Retry, StopIf};
 use mailrun::relay::{Accounting, Profile, judge, settle};
 use mailrun::schedule::{Backlog, LaneSpec, Scheduler, Step, Terms};
 use mailrun::smtp::{Ending, Fate, Refusals};
@@ -78,14 +78,21 @@ fn scheduler(relays: usize, size: u32) -> Scheduler {
             ahead: 0,
             weight: 1,
             recipients_per_message: 100,
+            warmup: None,
+            domains: DomainLimits::default(),
             pace: Duration::from_millis(50),
         })
         .collect();
     let starts = (0..recipients).step_by(size as usize).collect();
     let batches = Batches::Grouped { recipients, starts };
     let all = 0..batches.len();
-    let backlog =
-        Backlog { batches: Arc::new(batches), fresh: vec![all], waiting: Vec::new(), parts: Vec::new() };
+    let backlog = Backlog {
+        batches: Arc::new(batches),
+        fresh: vec![all],
+        waiting: Vec::new(),
+        parts: Vec::new(),
+        domains: None,
+    };
     let stop_if = StopIf { rejected: 0.01, after: 0 };
     let terms = Terms { run: RunNo(1), start: None, hours: None, retry: Retry::default(), stop_if };
     Scheduler::new(terms, &lanes, &BTreeMap::new(), backlog, 7)

@@ -14,7 +14,7 @@ use serde::{Deserialize, Deserializer};
 use toml::Spanned;
 
 use crate::mail::{Account, Fault, Place, RelayName, Severity, nearest};
-use crate::policy::{Quota, Rate};
+use crate::policy::{DomainLimits, Quota, Rate, Warmup};
 
 use super::error::CampaignError;
 use super::files::FileError;
@@ -27,12 +27,13 @@ use super::workspace::Workspace;
 
 mod doubts;
 mod fields;
+mod limits;
 
 /// The file, relative to the workspace.
 const FILE: &str = "campaigns/relays.toml";
 
 /// Keys of a relay whose feature belongs to a later version.
-const LATER: &[&str] = &["warmup", "domains", "dkim", "token", "auth", "verp", "eight_bit"];
+const LATER: &[&str] = &["dkim", "token", "auth", "verp", "eight_bit"];
 
 /// Free space below which no new mail starts, unless `[state]` says otherwise: 64 MiB.
 const MIN_FREE: u64 = 64 << 20;
@@ -92,6 +93,10 @@ pub struct Relay {
     pub quotas: Vec<Quota>,
     /// How much of every quota is left alone.
     pub reserve: u64,
+    /// How much its account may send on which day while it is new; none: what the quotas allow.
+    pub warmup: Option<Warmup>,
+    /// What it may send to each domain.
+    pub domains: DomainLimits,
     /// Whether refused recipients stay charged.
     pub counts_refused: bool,
     /// The name in EHLO; none: that of the machine.
@@ -222,6 +227,8 @@ pub(super) struct RelayText {
     weight: Option<Spanned<u32>>,
     pub(super) quotas: Option<Vec<Spanned<QuotaText>>>,
     reserve: Option<Spanned<u64>>,
+    warmup: Option<Spanned<limits::WarmupText>>,
+    domains: BTreeMap<Text, Spanned<limits::DomainText>>,
     counts_refused: Option<bool>,
     sign: Option<Spanned<bool>>,
     helo: Option<Text>,
@@ -341,6 +348,8 @@ fn relay(root: &Path, name: &Text, text: &RelayText, sheet: &mut Sheet) -> Optio
         weight: count(&text.weight, &known.weight, 1, sheet),
         quotas,
         reserve,
+        warmup: limits::warmup(text.warmup.as_ref(), sheet),
+        domains: limits::domains(&text.domains, sheet),
         counts_refused: text.counts_refused.or(known.counts_refused).unwrap_or(true),
         helo: sheet.take(text.helo.as_ref(), |helo| fields::host_name(helo)),
         tls_ca: text.tls_ca.as_ref().map(|file| root.join(file.get_ref())),

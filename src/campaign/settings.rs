@@ -24,8 +24,6 @@ pub(super) const LATER: &[&str] = &[
     "variants",
     "ab",
     "winner",
-    "warmup",
-    "domains",
     "verp",
     "inline_css",
     "tracking",

@@ -14,7 +14,12 @@ pub(crate) fn bound(bound: &Bound) -> String {
     let relay = escape::line(bound.relay.as_str()).into_owned();
     match bound.kind {
         BoundKind::Quota => format!("the quota of {relay}"),
+        BoundKind::Warmup => format!("the warm-up of {relay}"),
         BoundKind::Rate => format!("the rate of {relay}"),
+        BoundKind::Domain => match &bound.domain {
+            Some(domain) => format!("the limits of {relay} for {}", escape::line(domain)),
+            None => format!("the limits of {relay} for a domain"),
+        },
         BoundKind::Window => "the campaign's window".to_owned(),
         BoundKind::Sessions => format!("the sessions of {relay}"),
         BoundKind::Retry => "the pauses between retries".to_owned(),
@@ -28,6 +33,8 @@ pub(crate) fn bound(bound: &Bound) -> String {
 pub(crate) fn waiting(kind: BoundKind) -> Option<&'static str> {
     match kind {
         BoundKind::Quota => Some("waits for quota"),
+        BoundKind::Warmup => Some("waits for the next day of its warm-up"),
+        BoundKind::Domain => Some("waits for the limits of a domain"),
         BoundKind::Window => Some("waits for the window"),
         BoundKind::Retry => Some("waits for retries"),
         BoundKind::Pause => Some("pauses"),

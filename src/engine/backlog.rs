@@ -64,6 +64,7 @@ pub(super) fn backlog(
         fresh,
         waiting,
         parts: names.parts.into_iter().collect(),
+        domains: None,
     }
 }
 
@@ -137,7 +138,7 @@ fn next_part(parts: &mut BTreeMap<u32, u16>, batch: u32) -> u16 {
 /// The same backlog with at most `limit` recipients in it: those who were begun first. A batch that does
 /// not fit is cut.
 pub(super) fn limited(run: RunNo, backlog: schedule::Backlog, limit: u64) -> schedule::Backlog {
-    let schedule::Backlog { batches, fresh, waiting, parts } = backlog;
+    let schedule::Backlog { batches, fresh, waiting, parts, domains } = backlog;
     let mut parts: BTreeMap<u32, u16> = parts.into_iter().collect();
     let mut room = limit;
     let mut kept = Vec::new();
@@ -167,7 +168,7 @@ pub(super) fn limited(run: RunNo, backlog: schedule::Backlog, limit: u64) -> sch
         }
         break;
     }
-    schedule::Backlog { batches, fresh: begun, waiting: kept, parts: parts.into_iter().collect() }
+    schedule::Backlog { batches, fresh: begun, waiting: kept, parts: parts.into_iter().collect(), domains }
 }
 
 fn together(

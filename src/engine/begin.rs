@@ -13,6 +13,7 @@ use super::attempt::Attempts;
 use super::backlog::{backlog, limited};
 use super::clock::Clock;
 use super::desk::{Desk, composer};
+use super::domains::domains;
 use super::error::EngineError;
 use super::gate::JournalGate;
 use super::lanes::Lanes;
@@ -149,6 +150,7 @@ impl Run {
         let names: Vec<RelayName> = desk.relays.iter().map(|relay| relay.name.clone()).collect();
         let batches = Arc::new(plan.batches().clone());
         let mut left = backlog(number, &store.backlog(number)?, &batches, &names, at);
+        left.domains = domains(&desk.relays, || Ok(Arc::clone(&plan)))?;
         if let Some(limit) = orders.limit {
             left = limited(number, left, limit);
         }

@@ -24,6 +24,7 @@ mod begin;
 mod clock;
 mod control;
 mod desk;
+mod domains;
 mod edition;
 mod error;
 mod event;

@@ -17,8 +17,9 @@ use crate::mail::{Batches, Content, Mode, PlanId, Source};
 use crate::store::{History, Plan, PlanHead, PlanWriter, plans, remove_plan};
 
 use super::desk::{Desk, composer};
+use super::domains::domains;
 use super::error::{EngineError, Unfit};
-use super::report::PlanReport;
+use super::report::{Frozen, PlanReport};
 use super::survey::{Known, LeftOut, Render, Survey, render};
 use super::whatif;
 
@@ -115,9 +116,10 @@ impl Desk {
         self.forget_drafts(&history, id)?;
         let mut relays = self.relays.clone();
         whatif::suppose(&mut relays, &request.what_if)?;
-        let mut report = self
-            .foretell(&relays, (id, &content), &batches, &history)
-            .with(survey.excluded(), self.campaign.notes.clone());
+        let domains = domains(&relays, || Ok(Arc::new(Plan::open(state, id)?)))?;
+        let frozen = Frozen { id, content: &content, batches: &batches, domains };
+        let mut report =
+            self.foretell(&relays, frozen, &history).with(survey.excluded(), self.campaign.notes.clone());
         report.state_bytes = self.state_bytes(&batches)?;
         let tested = was_tested(&history, state, &content);
         let left_out = survey.planned.samples.into_iter().map(LeftOut::from).collect();
@@ -136,7 +138,7 @@ impl Desk {
         let (Some(id), None) = (found.next(), found.next()) else {
             return Err(EngineError::NoPlan { id: id.to_owned() });
         };
-        let plan = Plan::open(state, id)?;
+        let plan = Arc::new(Plan::open(state, id)?);
         if plan.head().content.campaign != self.campaign.name {
             return Err(EngineError::NoPlan { id: wanted });
         }
@@ -150,9 +152,9 @@ impl Desk {
         let composer = composer(Arc::clone(&content), &self.keys()?, id)?;
         check_plan(&plan, &composer)?;
         let notes = self.campaign.notes.clone();
-        let mut report = self
-            .foretell(&self.relays, (id, &content), plan.batches(), &history)
-            .with(plan.head().excluded, notes);
+        let domains = domains(&self.relays, || Ok(Arc::clone(&plan)))?;
+        let frozen = Frozen { id, content: &content, batches: plan.batches(), domains };
+        let mut report = self.foretell(&self.relays, frozen, &history).with(plan.head().excluded, notes);
         report.state_bytes = self.state_bytes(plan.batches())?;
         let tested = was_tested(&history, state, &content);
         Ok(Planned { id, report, content, left_out: Vec::new(), tested })

@@ -56,7 +56,7 @@ pub fn relays(workspace: &Workspace) -> Result<Vec<RelayState>, EngineError> {
     Ok(relays.into_iter().map(state).collect())
 }
 
-/// The quotas of a relay whose account has been charged `usage`.
+/// The quotas of a relay whose account has been charged `usage`, and what its warm-up makes of today.
 pub(super) fn quota_views(relay: &Relay, usage: &Usage, at: Timestamp) -> Vec<QuotaView> {
     let views = relay.quotas.iter().map(|quota| QuotaView {
         limit: quota.limit,
@@ -64,7 +64,14 @@ pub(super) fn quota_views(relay: &Relay, usage: &Usage, at: Timestamp) -> Vec<Qu
         unit: quota.unit.to_string(),
         per: quota.per.to_string(),
     });
-    views.collect()
+    let ramp = relay.warmup.as_ref().map(|warmup| warmup.quota(warmup.today(usage, at)));
+    let ramp = ramp.map(|quota| QuotaView {
+        limit: quota.limit,
+        used: quota.used(usage, at),
+        unit: quota.unit.to_string(),
+        per: quota.per.to_string(),
+    });
+    views.chain(ramp).collect()
 }
 
 /// A look that is to be had at a relay.
@@ -161,7 +168,9 @@ pub(super) fn lane_spec(relay: &Relay) -> LaneSpec {
         account: relay.account(),
         quotas: relay.quotas.clone(),
         reserve: relay.reserve,
+        warmup: relay.warmup.clone(),
         rate: relay.rate,
+        domains: relay.domains.clone(),
         sessions: relay.sessions,
         // Streamed, a window's worth is in flight, and as much is at hand when its replies come in.
         ahead: ahead.max(2 * (relay.window - 1)),

@@ -10,9 +10,9 @@ use jiff::civil::Date;
 use serde::Serialize;
 
 use crate::campaign::Relay;
-use crate::mail::{Batches, Bound, Content, Excluded, Mode, PlanId, RunNo};
+use crate::mail::{Batches, Bound, Content, Excluded, Mode, PlanId, RunNo, Usage};
 use crate::plan::{Exposure, uncertain_bound};
-use crate::schedule::{Backlog, LaneSpec, Prospect, Terms, forecast};
+use crate::schedule::{Backlog, DomainTable, LaneSpec, Prospect, Terms, forecast};
 use crate::store::History;
 
 use super::clock::now;
@@ -69,8 +69,22 @@ pub struct PlanDay {
     pub relays: BTreeMap<String, u64>,
 }
 
+/// What of a frozen plan its forecast depends on.
+#[derive(Debug, Clone)]
+pub(super) struct Frozen<'a> {
+    /// Its id.
+    pub(super) id: PlanId,
+    /// What it sends.
+    pub(super) content: &'a Content,
+    /// To whom together.
+    pub(super) batches: &'a Batches,
+    /// Who is at which domain; none where no relay has limits by domain.
+    pub(super) domains: Option<Arc<DomainTable>>,
+}
+
 impl PlanReport {
     pub(super) fn with(self, excluded: Excluded, notes: Vec<String>) -> Self {
+        let notes = notes.into_iter().chain(self.notes).collect();
         Self { excluded, notes, ..self }
     }
 }
@@ -87,14 +101,10 @@ impl Desk {
         }
     }
 
-    /// What is foretold of `batches` through `relays`, were they sent from now on.
-    pub(super) fn foretell(
-        &self,
-        relays: &[Relay],
-        (id, content): (PlanId, &Content),
-        batches: &Batches,
-        history: &History,
-    ) -> PlanReport {
+    /// What is foretold of a plan through `relays`, were it sent from now on.
+    pub(super) fn foretell(&self, relays: &[Relay], frozen: Frozen<'_>, history: &History) -> PlanReport {
+        let Frozen { id, content, batches, domains } = frozen;
+        let at = now();
         let lanes: Vec<LaneSpec> = relays.iter().map(lane_spec).collect();
         let uncertain_bound = exposure(relays, &lanes, content.mode, self.campaign.max_uncertain);
         let uncertain_bound = uncertain_bound.min(u64::from(batches.recipients()));
@@ -103,10 +113,11 @@ impl Desk {
             fresh: iter::once(0..batches.len()).collect(),
             waiting: Vec::new(),
             parts: Vec::new(),
+            domains,
         };
         let usages = history.usages.clone();
         let prospect = Prospect { terms: self.terms(RunNo(0)), lanes, usages, backlog };
-        let foretold = forecast(prospect, now(), &self.campaign.zone);
+        let foretold = forecast(prospect, at, &self.campaign.zone);
         let mut shares: BTreeMap<String, RelayShare> =
             relays.iter().map(|relay| (relay.name.to_string(), RelayShare { recipients: 0 })).collect();
         let days = foretold.days.into_iter().map(|day| {
@@ -131,9 +142,19 @@ impl Desk {
             bound_by: foretold.bound_by,
             uncertain_bound,
             state_bytes: 0,
-            notes: Vec::new(),
+            notes: relays.iter().filter_map(|relay| warming_up(relay, history, at)).collect(),
         }
     }
+}
+
+/// Where the warm-up of a relay's account stands.
+fn warming_up(relay: &Relay, history: &History, at: Timestamp) -> Option<String> {
+    let unused = Usage::default();
+    let usage = history.usages.get(&relay.account()).unwrap_or(&unused);
+    let ramp = relay.warmup.as_ref()?.today(usage, at);
+    let used = ramp.allowance - ramp.left(usage).min(ramp.allowance);
+    let used = if used > 0 { format!(", {used} of them used") } else { String::new() };
+    Some(format!("warm-up: day {} of the ramp of {}, {} today{used}", ramp.day, relay.name, ramp.allowance))
 }
 
 /// How many recipients a crash at the worst moment could leave uncertain, as long as every server takes all

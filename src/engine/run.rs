@@ -346,10 +346,12 @@ pub(super) fn tell(events: &UnboundedSender<Event>, event: Event) {
 /// Whether some relay goes on in a moment: that is no reason to tell anybody, or to leave.
 fn goes_on_soon(wait: &Wait, at: Timestamp) -> bool {
     wait.bounds.iter().any(|(_, kind, until)| match kind {
-        BoundKind::Rate | BoundKind::Sessions | BoundKind::Pause => {
+        BoundKind::Rate | BoundKind::Domain | BoundKind::Sessions | BoundKind::Pause => {
             until.is_none_or(|until| until.duration_since(at) <= SHORT_WAIT)
         }
-        BoundKind::Quota | BoundKind::Window | BoundKind::Retry | BoundKind::Stopped => false,
+        BoundKind::Quota | BoundKind::Warmup | BoundKind::Window | BoundKind::Retry | BoundKind::Stopped => {
+            false
+        }
     })
 }
 
@@ -357,9 +359,11 @@ fn goes_on_soon(wait: &Wait, at: Timestamp) -> bool {
 fn cause_of_wait(wait: &Wait) -> Option<Cause> {
     let first = wait.bounds.iter().min_by_key(|(_, _, until)| until.unwrap_or(Timestamp::MAX));
     match first.map(|(_, kind, _)| *kind)? {
-        BoundKind::Quota => Some(Cause::Quota),
+        BoundKind::Quota | BoundKind::Warmup => Some(Cause::Quota),
         BoundKind::Window | BoundKind::Retry => Some(Cause::Window),
-        BoundKind::Rate | BoundKind::Sessions | BoundKind::Pause | BoundKind::Stopped => None,
+        BoundKind::Rate | BoundKind::Domain | BoundKind::Sessions | BoundKind::Pause | BoundKind::Stopped => {
+            None
+        }
     }
 }
 
@@ -367,7 +371,7 @@ fn cause_of_stop(reason: &StopReason) -> Cause {
     match reason {
         StopReason::StopIf { .. } | StopReason::Content { .. } => Cause::StopIf,
         StopReason::NoRelay => Cause::NoRelay,
-        StopReason::Never(BoundKind::Quota) => Cause::Quota,
+        StopReason::Never(BoundKind::Quota | BoundKind::Warmup) => Cause::Quota,
         StopReason::Never(_) => Cause::Window,
         StopReason::Drained | StopReason::Cancelled => Cause::Signal,
     }

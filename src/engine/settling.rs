@@ -147,6 +147,12 @@ impl Run {
             Note::Paused { relay, class, until } => {
                 format!("relay {} rests until {until} ({class})", self.name(*relay))
             }
+            Note::DomainRests { relay, domain, until } => {
+                format!(
+                    "{domain} wants less: nothing goes there through relay {} until {until}",
+                    self.name(*relay)
+                )
+            }
             Note::FewerRecipients { relay, recipients } => {
                 format!("relay {} takes {recipients} recipients at once from now on", self.name(*relay))
             }

@@ -32,6 +32,9 @@ pub struct Bound {
     pub relay: RelayName,
     /// Which limit.
     pub kind: BoundKind,
+    /// Whose limit it is where it is one of a domain; left out of JSON where it is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub domain: Option<String>,
 }
 
 /// The kinds of limit that hold a relay back.
@@ -40,8 +43,13 @@ pub struct Bound {
 pub enum BoundKind {
     /// A quota of the account is used up.
     Quota,
+    /// The warm-up of the account allows no more today.
+    Warmup,
     /// The relay's rate.
     Rate,
+    /// Everybody left is at a domain that may have no more now: by the relay's limits for it, or because
+    /// it asked for a pause.
+    Domain,
     /// The campaign's sending window is closed or has not begun.
     Window,
     /// Every session is busy.
@@ -59,7 +67,9 @@ impl BoundKind {
     pub fn name(self) -> &'static str {
         match self {
             Self::Quota => "quota",
+            Self::Warmup => "warmup",
             Self::Rate => "rate",
+            Self::Domain => "domain",
             Self::Window => "window",
             Self::Sessions => "sessions",
             Self::Retry => "retry",

@@ -56,6 +56,7 @@ impl Scheduler {
             return decision;
         };
         self.close_books(now, out.relay, out.begun, settled.charge);
+        self.arrive(now, out.relay, settled, &mut decision);
         let mut piles = Piles { at: now, ..Piles::default() };
         piles.stand.reserve_exact(settled.deliveries.len());
         for delivery in &settled.deliveries {

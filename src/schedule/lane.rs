@@ -1,10 +1,12 @@
 //! One relay as the scheduler sees it: what it may be given now, and what it was found to bear.
 
+use std::ops::Range;
 use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::queue::Source;
+use super::destinations::Destinations;
+use super::queue::{Queue, Source};
 use super::terms::LaneSpec;
 use crate::mail::{Account, BoundKind, RelayName};
 use crate::policy::{Allowance, Breaker, Concurrency, Limiter};
@@ -45,6 +47,8 @@ pub(super) struct Lane {
     pub(super) host: Box<str>,
     pub(super) allowance: Allowance,
     pub(super) limiter: Limiter,
+    /// None where no relay limits any domain.
+    pub(super) destinations: Option<Box<Destinations>>,
     pub(super) concurrency: Concurrency,
     pub(super) breaker: Breaker,
     pub(super) pace: Duration,
@@ -75,7 +79,7 @@ pub(super) struct Lane {
 impl Lane {
     /// A lane on the account whose usage has the place `ledger`.
     pub(super) fn new(spec: &LaneSpec, ledger: usize) -> Self {
-        let allowance = Allowance::new(spec.quotas.clone(), spec.reserve);
+        let allowance = Allowance::new(spec.quotas.clone(), spec.reserve).warming_up(spec.warmup.clone());
         let cap = allowance.cap();
         let reachable = if cap.messages == 0 { 0 } else { cap.recipients };
         Self {
@@ -84,6 +88,7 @@ impl Lane {
             host: host_of(&spec.account).into(),
             allowance,
             limiter: Limiter::new(spec.rate),
+            destinations: None,
             concurrency: Concurrency::new(spec.sessions),
             breaker: Breaker::default(),
             pace: spec.pace.max(Duration::from_micros(1)),
@@ -126,7 +131,7 @@ impl Lane {
 
     /// Holds it back. Whoever waits for more than a session or the rate does not catch up afterwards.
     pub(super) fn hold(&mut self, hold: Hold) {
-        self.away |= hold.kind == BoundKind::Quota;
+        self.away |= matches!(hold.kind, BoundKind::Quota | BoundKind::Warmup);
         self.hold = Some(hold);
     }
 
@@ -142,9 +147,17 @@ impl Lane {
         self.pass = self.pass.saturating_add(self.stride.saturating_mul(recipients));
     }
 
-    /// Something was settled on its account: a quota may have room again.
+    /// The first of `numbers`, as many as go to no domain that it limits.
+    pub(super) fn unlimited(&self, queue: &Queue, numbers: Range<u32>) -> Range<u32> {
+        match &self.destinations {
+            Some(destinations) => queue.unlimited(&numbers, |domain| destinations.limits(domain)),
+            None => numbers,
+        }
+    }
+
+    /// Something was settled on its account: a quota or the warm-up may have room again.
     pub(super) fn reconsider(&mut self) {
-        if self.hold.is_some_and(|hold| hold.kind == BoundKind::Quota) {
+        if self.hold.is_some_and(|hold| matches!(hold.kind, BoundKind::Quota | BoundKind::Warmup)) {
             self.hold = None;
         }
     }

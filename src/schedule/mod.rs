@@ -8,17 +8,23 @@
 //!
 //! - [`terms`](Terms): what a run is given: its relays, its rules, its backlog;
 //! - [`step`](Step): what it answers: leases, waits, decisions;
-//! - [`queue`](Backlog): the batches that are still to be sent, and when each is due;
+//! - [`domains`](DomainTable): which domain each recipient is at, where some relay limits any;
+//! - [`queue`](Backlog): the batches that are still to be sent, and when each is due; `queue/aside` has
+//!   those that wait for their domain;
 //! - `opening`: start and sending hours as one question;
-//! - `lane`: one relay as the scheduler sees it;
+//! - `lane`: one relay as the scheduler sees it; `destinations`: the domains it sends to;
 //! - [`scheduler`](Scheduler): who gets which batch next;
+//! - `find`: where a relay finds its next batch, past those whose domain may have none now;
 //! - `waiting`: what each relay waits for, and until when;
 //! - `fate`: what a settled batch means for its recipients;
 //! - `trouble`: what a refusal means for the relay;
 //! - [`view`](LaneView): how the lanes stand;
 //! - [`simulate`](forecast): the same scheduler in virtual time, for the forecast of `plan`.
 
+mod destinations;
+mod domains;
 mod fate;
+mod find;
 mod lane;
 mod opening;
 mod queue;
@@ -32,6 +38,7 @@ mod trouble;
 mod view;
 mod waiting;
 
+pub use domains::DomainTable;
 pub use scheduler::Scheduler;
 pub use simulate::{Prospect, forecast};
 pub use step::{Decision, Note, Step, StopReason, Wait};

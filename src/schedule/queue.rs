@@ -12,8 +12,15 @@ use std::sync::Arc;
 use hashbrown::{HashMap, HashSet};
 use jiff::Timestamp;
 
+use self::aside::Aside;
+use super::domains::DomainNo;
 use super::terms::{Backlog, Waiting};
 use crate::mail::{Batch, BatchId, Batches, RecipientNo, RelayNo, RunNo, State, Tally};
+
+mod aside;
+mod strike;
+
+pub(super) use aside::Shelved;
 
 /// Recipients who were touched once and are to be sent to again.
 #[derive(Debug, Clone)]
@@ -38,6 +45,20 @@ pub(super) enum Source {
     Ready,
     /// In the plan.
     Fresh,
+    /// Among those of this domain that it deferred itself and that were put aside.
+    OwnAside(DomainNo),
+    /// Among those of this domain that were put aside for any relay.
+    Aside(DomainNo),
+}
+
+impl Source {
+    /// Whether only one relay takes from it.
+    pub(super) fn is_own(self) -> bool {
+        match self {
+            Self::Pinned | Self::OwnAside(_) => true,
+            Self::Ready | Self::Fresh | Self::Aside(_) => false,
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -75,9 +96,13 @@ pub(super) struct Queue {
     run: RunNo,
     batches: Arc<Batches>,
     fresh: VecDeque<Range<u32>>,
+    /// How many batches `fresh` has.
+    fresh_left: u64,
     ready: VecDeque<Entry>,
     /// By relay.
     pinned: Vec<VecDeque<Entry>>,
+    /// What waits for its domain; none where no relay limits any.
+    aside: Option<Box<Aside>>,
     later: BinaryHeap<Later>,
     order: u64,
     /// The highest part of each batch that was split.
@@ -90,21 +115,25 @@ pub(super) struct Queue {
 
 impl Queue {
     pub(super) fn new(run: RunNo, backlog: Backlog, relays: usize) -> Self {
-        let Backlog { batches, fresh, waiting, parts } = backlog;
+        let Backlog { batches, fresh, waiting, parts, domains } = backlog;
         let count = batches.len();
         let fresh = fresh.into_iter().map(|range| range.start..range.end.min(count));
         let mut queue = Self {
             run,
             fresh: fresh.filter(|range| !range.is_empty()).collect(),
+            fresh_left: 0,
             batches,
             ready: VecDeque::new(),
             pinned: vec![VecDeque::new(); relays],
+            aside: domains.map(|table| Box::new(Aside::new(table, relays))),
             later: BinaryHeap::with_capacity(waiting.len()),
             order: 0,
             parts: parts.into_iter().collect(),
             barred: HashSet::new(),
             stopped: vec![false; relays],
         };
+        queue.fresh_left = queue.fresh.iter().map(|numbers| numbers.len() as u64).sum();
+        queue.put_named_aside();
         for Waiting { batch, due, relay, since } in waiting {
             if batch.recipients.is_empty() {
                 continue;
@@ -123,7 +152,8 @@ impl Queue {
         let later = self.later.iter().map(|later| &*later.entry);
         let entries = || later.clone().chain(&self.ready).chain(self.pinned.iter().flatten());
         let touched: usize = entries().map(|entry| entry.batch.recipients.len()).sum();
-        let fresh: u64 = self.fresh.iter().map(|numbers| self.recipients_of(numbers)).sum();
+        let aside = self.aside.as_ref().map(|aside| aside.fresh_numbers()).unwrap_or_default();
+        let fresh: u64 = self.fresh.iter().chain(&aside).map(|numbers| self.recipients_of(numbers)).sum();
         let mut tally = Tally::pending(fresh + touched as u64);
         for entry in entries().filter(|entry| entry.state == State::Deferred) {
             entry.batch.recipients.iter().for_each(|_| tally.shift(State::Pending, State::Deferred));
@@ -144,7 +174,10 @@ impl Queue {
 
     /// Whether nothing in it is due.
     fn is_idle(&self) -> bool {
-        self.fresh.is_empty() && self.ready.is_empty() && self.pinned.iter().all(VecDeque::is_empty)
+        self.fresh.is_empty()
+            && self.ready.is_empty()
+            && self.pinned.iter().all(VecDeque::is_empty)
+            && self.aside.as_ref().is_none_or(|aside| aside.is_empty())
     }
 
     /// When the next entry is due that is not yet.
@@ -181,31 +214,47 @@ impl Queue {
     /// Frees everybody who is pinned to `relay`, now and later.
     pub(super) fn unpin(&mut self, relay: RelayNo) {
         self.stopped[relay.index()] = true;
-        for entry in std::mem::take(&mut self.pinned[relay.index()]) {
+        let aside = self.aside.as_mut().map(|aside| aside.take_own(relay)).unwrap_or_default();
+        for entry in std::mem::take(&mut self.pinned[relay.index()]).into_iter().chain(aside) {
             self.push(entry);
         }
     }
 
-    /// Where `relay` finds its next batch. Its own retries and the work of all take turns, so that
+    /// Where `relay` finds its next batch that is not put aside. Its own retries and the work of all take turns, so that
     /// neither starves.
     pub(super) fn source(&self, relay: RelayNo, last: Source) -> Option<Source> {
         let pinned = (!self.pinned[relay.index()].is_empty()).then_some(Source::Pinned);
         let ready = (!self.ready.is_empty()).then_some(Source::Ready);
         let shared = ready.or_else(|| (!self.fresh.is_empty()).then_some(Source::Fresh));
-        match last {
-            Source::Pinned => shared.or(pinned),
-            Source::Ready | Source::Fresh => pinned.or(shared),
-        }
+        if last.is_own() { shared.or(pinned) } else { pinned.or(shared) }
     }
 
     /// How many recipients the next batch at `source` has; 0 if there is none.
     pub(super) fn size(&self, relay: RelayNo, source: Source) -> usize {
-        let entry = match source {
+        match (self.entry(relay, source), self.fresh_number(source)) {
+            (Some(entry), _) => entry.batch.recipients.len(),
+            (None, Some(number)) => self.fresh_size(number),
+            (None, None) => 0,
+        }
+    }
+
+    /// The next of those at `source` who were touched.
+    fn entry(&self, relay: RelayNo, source: Source) -> Option<&Entry> {
+        match source {
             Source::Pinned => self.pinned[relay.index()].front(),
             Source::Ready => self.ready.front(),
-            Source::Fresh => return self.fresh.front().map_or(0, |numbers| self.fresh_size(numbers.start)),
-        };
-        entry.map_or(0, |entry| entry.batch.recipients.len())
+            Source::Fresh => None,
+            Source::OwnAside(_) | Source::Aside(_) => self.aside.as_ref()?.entry(relay, source),
+        }
+    }
+
+    /// The next fresh batch at `source`, if nobody stands before it.
+    fn fresh_number(&self, source: Source) -> Option<u32> {
+        match source {
+            Source::Fresh => self.fresh.front().map(|numbers| numbers.start),
+            Source::Aside(_) => self.aside.as_ref()?.fresh(source),
+            Source::Pinned | Source::Ready | Source::OwnAside(_) => None,
+        }
     }
 
     fn fresh_size(&self, number: u32) -> usize {
@@ -248,21 +297,21 @@ impl Queue {
     pub(super) fn take_run(&mut self, numbers: &Range<u32>) {
         if let Some(front) = self.fresh.front_mut() {
             front.start = numbers.end;
+            self.fresh_left -= numbers.len() as u64;
         }
         self.skip_barred();
     }
 
     /// How many fresh batches are left.
     pub(super) fn fresh_batches(&self) -> u64 {
-        self.fresh.iter().map(|numbers| numbers.len() as u64).sum()
+        self.fresh_left
     }
 
     /// Takes the next batch at `source`, or its first `most` recipients as a part of their own.
     pub(super) fn take(&mut self, relay: RelayNo, source: Source, most: usize) -> Option<Entry> {
-        let entry = match source {
-            Source::Pinned => self.pinned[relay.index()].pop_front()?,
-            Source::Ready => self.ready.pop_front()?,
-            Source::Fresh => self.take_fresh()?,
+        let entry = match self.take_first(relay, source)? {
+            Ok(entry) => entry,
+            Err(number) => self.fresh_entry(number),
         };
         if entry.batch.recipients.len() <= most {
             return Some(entry);
@@ -271,27 +320,44 @@ impl Queue {
         rest.batch.recipients = part.batch.recipients.split_off(most.max(1));
         part.batch.id = self.new_part(part.batch.id.number);
         rest.batch.id = self.new_part(part.batch.id.number);
-        match source {
-            Source::Pinned => self.pinned[relay.index()].push_front(rest),
-            Source::Ready | Source::Fresh => self.ready.push_front(rest),
+        if source.is_own() {
+            self.pinned[relay.index()].push_front(rest);
+        } else {
+            self.ready.push_front(rest);
         }
         Some(part)
     }
 
-    fn take_fresh(&mut self) -> Option<Entry> {
+    /// Takes the first at `source`: those who were touched, or the number of a fresh batch.
+    fn take_first(&mut self, relay: RelayNo, source: Source) -> Option<Result<Entry, u32>> {
+        match source {
+            Source::Pinned => self.pinned[relay.index()].pop_front().map(Ok),
+            Source::Ready => self.ready.pop_front().map(Ok),
+            Source::Fresh => self.take_fresh().map(Err),
+            Source::OwnAside(_) | Source::Aside(_) => self.aside.as_mut()?.take(relay, source),
+        }
+    }
+
+    fn take_fresh(&mut self) -> Option<u32> {
         let front = self.fresh.front_mut()?;
         let number = front.start;
         front.start += 1;
+        self.fresh_left -= 1;
+        self.skip_barred();
+        Some(number)
+    }
+
+    /// The first attempt at a planned batch.
+    fn fresh_entry(&self, number: u32) -> Entry {
         let everybody = self.batches.range(number).map(RecipientNo);
         let recipients = if self.barred.is_empty() {
             everybody.collect()
         } else {
             everybody.filter(|recipient| !self.barred.contains(recipient)).collect()
         };
-        self.skip_barred();
         let id = BatchId { run: self.run, number, part: 0 };
         let batch = Batch { id, attempt: 1, date: None, recipients };
-        Some(Entry { batch, pin: None, since: None, state: State::Pending, returns: 0 })
+        Entry { batch, pin: None, since: None, state: State::Pending, returns: 0 }
     }
 
     /// Leaves nothing at the front of the plan that has no recipient.
@@ -306,6 +372,7 @@ impl Queue {
                 return;
             }
             self.fresh[0].start += 1;
+            self.fresh_left -= 1;
         }
     }
 
@@ -315,50 +382,5 @@ impl Queue {
         // A batch of 1,000 is cut at most 1,000 times, and each cut makes two parts.
         *highest = highest.checked_add(1).expect("a batch is not cut 65,535 times");
         BatchId { run: self.run, number, part: *highest }
-    }
-
-    /// Takes these recipients out for good, and gives those who stood in it with their state.
-    pub(super) fn bar(&mut self, recipients: &HashSet<RecipientNo>) -> Vec<(RecipientNo, State)> {
-        let mut found = Vec::new();
-        for recipient in recipients {
-            let number = self.batches.batch_of(*recipient);
-            let place = self.fresh.partition_point(|numbers| numbers.end <= number);
-            let fresh = self.fresh.get(place).is_some_and(|numbers| numbers.contains(&number));
-            if fresh && self.batches.range(number).contains(&recipient.0) && self.barred.insert(*recipient) {
-                found.push((*recipient, State::Pending));
-            }
-        }
-        self.skip_barred();
-        let mut strike = |entry: &mut Entry| {
-            let state = entry.state;
-            entry.batch.recipients.retain(|recipient| {
-                let barred = recipients.contains(recipient);
-                if barred {
-                    found.push((*recipient, state));
-                }
-                !barred
-            });
-            !entry.batch.recipients.is_empty()
-        };
-        self.ready.retain_mut(&mut strike);
-        self.pinned.iter_mut().for_each(|pinned| pinned.retain_mut(&mut strike));
-        let later = std::mem::take(&mut self.later).into_vec().into_iter();
-        self.later = later.filter_map(|mut later| strike(&mut later.entry).then_some(later)).collect();
-        found.sort_unstable_by_key(|(recipient, _)| *recipient);
-        found
-    }
-
-    /// Takes everybody out, and gives them with their state.
-    pub(super) fn clear(&mut self) -> Vec<(RecipientNo, State)> {
-        let mut found = Vec::new();
-        while let Some(entry) = self.take_fresh() {
-            found.extend(entry.batch.recipients.iter().map(|recipient| (*recipient, State::Pending)));
-        }
-        let later = std::mem::take(&mut self.later).into_vec().into_iter().map(|later| *later.entry);
-        let pinned = self.pinned.iter_mut().flat_map(std::mem::take);
-        for entry in later.chain(pinned).chain(std::mem::take(&mut self.ready)) {
-            found.extend(entry.batch.recipients.iter().map(|recipient| (*recipient, entry.state)));
-        }
-        found
     }
 }

@@ -8,6 +8,7 @@
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 use std::ops::Range;
+use std::sync::Arc;
 use std::time::Duration;
 
 use hashbrown::{HashMap, HashSet};
@@ -15,6 +16,8 @@ use jiff::Timestamp;
 use rand::SeedableRng;
 use rand::rngs::Xoshiro256PlusPlus;
 
+use super::destinations::Destinations;
+use super::domains::DomainNo;
 use super::lane::{Hold, Lane};
 use super::opening::Opening;
 use super::queue::{Entry, Queue, Source};
@@ -46,9 +49,11 @@ pub struct Scheduler {
     pub(super) barred: HashSet<RecipientNo>,
     /// Whether a burst breaker fired.
     pub(super) burst: bool,
+    /// The domains of the batch that is looked at; kept for its memory.
+    pub(super) domains: Vec<DomainNo>,
     /// The pass of the lane that was served last, before it moved.
     pass: u64,
-    now: Timestamp,
+    pub(super) now: Timestamp,
 }
 
 /// A batch that is out.
@@ -109,7 +114,8 @@ impl Scheduler {
         seed: u64,
     ) -> Self {
         let mut ledgers: Vec<(Account, Usage)> = Vec::new();
-        let lanes = lanes.iter().map(|spec| {
+        let specs = lanes;
+        let lanes = specs.iter().map(|spec| {
             let known = ledgers.iter().position(|(account, _)| *account == spec.account);
             let ledger = known.unwrap_or_else(|| {
                 ledgers.push((spec.account.clone(), usages.get(&spec.account).cloned().unwrap_or_default()));
@@ -117,14 +123,23 @@ impl Scheduler {
             });
             Lane::new(spec, ledger)
         });
-        let lanes: Vec<Lane> = lanes.collect();
+        let mut lanes: Vec<Lane> = lanes.collect();
+        let table = backlog.domains.clone();
         let queue = Queue::new(terms.run, backlog, lanes.len());
+        let aside = queue.domains_aside();
+        for (lane, spec) in lanes.iter_mut().zip(specs) {
+            let table = table.as_ref().map(Arc::clone);
+            let destinations = |table| Destinations::new(table, spec.domains.clone(), aside.clone());
+            lane.destinations = table.map(destinations).map(Box::new);
+        }
+        // Those put aside count as well.
+        let tally = queue.tally();
         Self {
             retry: terms.retry,
             stop_if: terms.stop_if,
             content: ContentBreaker::default(),
             opening: Opening::new(terms.start, terms.hours),
-            tally: queue.tally(),
+            tally,
             lanes,
             ledgers,
             queue,
@@ -134,6 +149,7 @@ impl Scheduler {
             rng: Xoshiro256PlusPlus::seed_from_u64(seed),
             barred: HashSet::new(),
             burst: false,
+            domains: Vec::new(),
             pass: 0,
             now: Timestamp::UNIX_EPOCH,
         }
@@ -142,7 +158,6 @@ impl Scheduler {
     /// What to do at `now`. Ask again at once after a lease; after a wait when it is over or when a
     /// batch was settled, whichever comes first.
     pub fn next(&mut self, now: Timestamp) -> Step {
-        let now = self.advance(now);
         match self.grant(now, Stride::Batch) {
             Ok(Grant { relay, what: What::Batch(source, most) }) => self.lease(relay, source, most),
             Ok(Grant { relay, what: What::Run(_) }) => self.lease(relay, Source::Fresh, usize::MAX),
@@ -220,6 +235,7 @@ impl Scheduler {
     /// # Errors
     /// The step to give instead.
     pub(super) fn grant(&mut self, now: Timestamp, stride: Stride) -> Result<Grant, Step> {
+        let now = self.advance(now);
         match &self.phase {
             Phase::Running => {}
             Phase::Stopped(reason) => return Err(Step::Stopped(reason.clone())),
@@ -232,7 +248,7 @@ impl Scheduler {
             return Err(Step::Done);
         }
         if self.opening.is_open(now) {
-            while let Some(place) = self.lowest(now) {
+            while let Some((place, source)) = self.lowest(now) {
                 let lane = &mut self.lanes[place];
                 if lane.away {
                     // It may have fallen far behind; it goes on from where the others are.
@@ -240,7 +256,7 @@ impl Scheduler {
                     lane.pass = lane.pass.max(self.pass);
                     continue;
                 }
-                match self.admit(place, now, stride) {
+                match self.admit((place, source), now, stride) {
                     Ok(what) => {
                         self.pass = self.lanes[place].pass;
                         return Ok(Grant { relay: relay_no(place), what });
@@ -252,34 +268,43 @@ impl Scheduler {
         Err(self.wait(now))
     }
 
-    /// The lane with the lowest pass among those that are open and have something to do.
-    fn lowest(&mut self, now: Timestamp) -> Option<usize> {
-        let mut lowest: Option<(u64, usize)> = None;
-        for (place, lane) in self.lanes.iter_mut().enumerate() {
-            let better = lowest.is_none_or(|(pass, _)| lane.pass < pass);
-            if better && lane.is_open(now) && self.queue.source(relay_no(place), lane.last).is_some() {
-                lowest = Some((lane.pass, place));
+    /// The lane with the lowest pass among those that are open and have something to do, and where that is.
+    fn lowest(&mut self, now: Timestamp) -> Option<(usize, Source)> {
+        let mut lowest: Option<(u64, usize, Source)> = None;
+        for place in 0..self.lanes.len() {
+            let lane = &mut self.lanes[place];
+            let pass = lane.pass;
+            if lowest.is_none_or(|(lowest, ..)| pass < lowest)
+                && lane.is_open(now)
+                && let Some(source) = self.find(place, now)
+            {
+                lowest = Some((pass, place, source));
             }
         }
-        lowest.map(|(_, place)| place)
+        lowest.map(|(_, place, source)| (place, source))
     }
 
     /// Asks the quotas and then the rate of a lane for its next batch.
-    fn admit(&mut self, place: usize, now: Timestamp, stride: Stride) -> Result<What, Hold> {
+    fn admit(
+        &mut self,
+        (place, source): (usize, Source),
+        now: Timestamp,
+        stride: Stride,
+    ) -> Result<What, Hold> {
         let relay = relay_no(place);
         let lane = &mut self.lanes[place];
         let usage = &self.ledgers[lane.ledger].1;
-        let source = self.queue.source(relay, lane.last).expect("only a lane with work is asked");
         let size = self.queue.size(relay, source) as u64;
         let whole = size.min(lane.largest);
         if whole == 0 {
             return Err(Hold { kind: BoundKind::Quota, until: None });
         }
         let room = lane.allowance.room(usage, now);
-        let worth = (lane.allowance.cap().recipients / WORTH_CUTTING).clamp(1, whole);
+        let worth = (lane.allowance.today() / WORTH_CUTTING).clamp(1, whole);
         if room.messages == 0 || room.recipients < worth {
-            let until = lane.allowance.free_at(usage, now, Charge { messages: 1, recipients: worth });
-            return Err(Hold { kind: BoundKind::Quota, until });
+            let charge = Charge { messages: 1, recipients: worth };
+            let (kind, until) = lane.allowance.bound(usage, now, charge);
+            return Err(Hold { kind, until });
         }
         let most = whole.min(room.recipients);
         let (what, count) = match stride {
@@ -288,12 +313,14 @@ impl Scheduler {
                 let batches = batches.min(paced).min(lane.limiter.burst().get()).max(1);
                 let batches = batches.min(u32::try_from(room.messages).unwrap_or(u32::MAX));
                 let numbers = self.queue.fresh_run(batches, lane.largest, room.recipients);
-                let count = NonZeroU32::new(numbers.end - numbers.start).unwrap_or(NonZeroU32::MIN);
-                (What::Run(numbers), count)
+                let numbers = lane.unlimited(&self.queue, numbers);
+                match NonZeroU32::new(numbers.end - numbers.start) {
+                    Some(count) => (What::Run(numbers), count),
+                    // A batch to a limited domain counts for it, so it goes by itself.
+                    None => (whole_batch(source, most), NonZeroU32::MIN),
+                }
             }
-            Stride::Run { .. } | Stride::Batch => {
-                (What::Batch(source, usize::try_from(most).unwrap_or(usize::MAX)), NonZeroU32::MIN)
-            }
+            Stride::Run { .. } | Stride::Batch => (whole_batch(source, most), NonZeroU32::MIN),
         };
         match lane.limiter.take_many(now, count) {
             Ok(()) => Ok(what),
@@ -310,6 +337,7 @@ impl Scheduler {
             batch.id = self.queue.new_part(batch.id.number);
         }
         let begun = Charge::message(batch.recipients.len());
+        self.depart(relay, &batch);
         let lane = &mut self.lanes[relay.index()];
         lane.last = source;
         lane.lease(begun.recipients);
@@ -336,6 +364,10 @@ impl Scheduler {
             None => self.queue.push(entry),
         }
     }
+}
+
+fn whole_batch(source: Source, most: u64) -> What {
+    What::Batch(source, usize::try_from(most).unwrap_or(usize::MAX))
 }
 
 /// The relay at a place among the lanes.

@@ -13,6 +13,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
+use super::domains::DomainNo;
 use super::scheduler::{Grant, Scheduler, Stride, What};
 use super::step::{Step, Wait};
 use super::terms::{Backlog, LaneSpec, Terms};
@@ -61,6 +62,8 @@ struct Simulation {
     flights: BinaryHeap<Reverse<Flight>>,
     launched: u64,
     blame: BTreeMap<(RelayNo, BoundKind), Duration>,
+    /// The domain that each relay waited for last.
+    domains: BTreeMap<RelayNo, DomainNo>,
     answer: Answer,
     ends: Option<Timestamp>,
 }
@@ -115,6 +118,7 @@ impl Simulation {
             flights: BinaryHeap::new(),
             launched: 0,
             blame: BTreeMap::new(),
+            domains: BTreeMap::new(),
             answer: Answer { phase: Phase::End, reply: Arc::new(Reply::new(250, "2.0.0 foretold")) },
             ends: Some(now),
         }
@@ -146,9 +150,15 @@ impl Simulation {
             }
         }
         let bound_by = self.blame.iter().max_by_key(|((relay, _), time)| (**time, Reverse(*relay)));
-        let bound_by = bound_by
-            .map(|((relay, kind), _)| Bound { relay: self.specs[relay.index()].relay.clone(), kind: *kind });
+        let bound_by = bound_by.map(|((relay, kind), _)| self.bound(*relay, *kind));
         Forecast { days: calendar.days, ends: self.ends, bound_by }
+    }
+
+    fn bound(&self, relay: RelayNo, kind: BoundKind) -> Bound {
+        let domain = self.domains.get(&relay).filter(|_| kind == BoundKind::Domain);
+        let table = self.scheduler.lanes[relay.index()].destinations.as_ref().map(|known| known.table());
+        let domain = domain.zip(table).map(|(domain, table)| table.name(*domain).to_owned());
+        Bound { relay: self.specs[relay.index()].relay.clone(), kind, domain }
     }
 
     fn launch(&mut self, grant: Grant) {
@@ -197,6 +207,11 @@ impl Simulation {
         if !self.scheduler.queue.is_empty() {
             for (relay, kind, _) in &wait.bounds {
                 *self.blame.entry((*relay, *kind)).or_default() += passed;
+                if *kind == BoundKind::Domain
+                    && let Some(domain) = self.scheduler.first_domain(relay.index())
+                {
+                    self.domains.insert(*relay, domain);
+                }
             }
         }
         // Every wait ends later; if one ever did not, time must still pass.

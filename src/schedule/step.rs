@@ -116,6 +116,15 @@ pub enum Note {
         /// Until when.
         until: Timestamp,
     },
+    /// A domain asked a relay for less several times in a row: nothing goes to it through that relay.
+    DomainRests {
+        /// Through which.
+        relay: RelayNo,
+        /// Which domain.
+        domain: String,
+        /// Until when.
+        until: Timestamp,
+    },
     /// A relay takes fewer recipients in a transaction than it was said to.
     FewerRecipients {
         /// Which.

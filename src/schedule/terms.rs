@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use super::domains::DomainTable;
 use crate::mail::{Account, Batch, Batches, RelayName, RelayNo, RunNo};
-use crate::policy::{Hours, Quota, Rate, Retry, StopIf};
+use crate::policy::{DomainLimits, Hours, Quota, Rate, Retry, StopIf, Warmup};
 
 /// One relay of a run; its place among the lanes is its [`RelayNo`].
 #[derive(Debug, Clone, PartialEq)]
@@ -20,8 +21,12 @@ pub struct LaneSpec {
     pub quotas: Vec<Quota>,
     /// What is left of every quota for people who use the account by hand.
     pub reserve: u64,
+    /// How much the account may send on which day while it is new; none: as much as its quotas allow.
+    pub warmup: Option<Warmup>,
     /// How fast; none: as fast as it goes.
     pub rate: Option<Rate>,
+    /// What it may have under way to each domain; heeded where the backlog tells who is at which.
+    pub domains: DomainLimits,
     /// How many sessions may be open; at least 1.
     pub sessions: u32,
     /// How many batches a session may hold beyond the one under way.
@@ -62,6 +67,8 @@ pub struct Backlog {
     /// need not be repeated; parts of which nobody is left must stand here, or their Message-IDs
     /// would be given out again.
     pub parts: Vec<(u32, u16)>,
+    /// Who is at which domain; none where no relay has limits by domain.
+    pub domains: Option<Arc<DomainTable>>,
 }
 
 /// Recipients of one batch who wait for their next attempt.

@@ -27,7 +27,7 @@ pub struct LaneView {
     pub sessions: u32,
     /// How many are.
     pub open: u32,
-    /// Its account's quotas.
+    /// Its account's quotas; the last is what its warm-up makes of today, where it has one.
     pub quotas: Vec<QuotaView>,
     /// What holds it back and until when, as far as known; none: nothing, or it has nothing to do.
     pub waits: Option<(BoundKind, Option<Timestamp>)>,
@@ -60,13 +60,22 @@ impl Scheduler {
             left: quota.left(usage, now, lane.allowance.reserve()),
             quota: quota.clone(),
         });
+        let ramp = lane.allowance.ramp(usage, now).map(|(quota, ramp)| QuotaView {
+            used: quota.used(usage, now),
+            left: ramp.left(usage),
+            quota,
+        });
         let waits = self.bound(place, now).filter(|(kind, until)| match kind {
             // Busy is not waiting.
             BoundKind::Sessions => false,
             BoundKind::Stopped => true,
-            BoundKind::Quota | BoundKind::Rate | BoundKind::Window | BoundKind::Retry | BoundKind::Pause => {
-                until.is_none_or(|until| until > now)
-            }
+            BoundKind::Quota
+            | BoundKind::Warmup
+            | BoundKind::Rate
+            | BoundKind::Domain
+            | BoundKind::Window
+            | BoundKind::Retry
+            | BoundKind::Pause => until.is_none_or(|until| until > now),
         });
         LaneView {
             relay: lane.relay.clone(),
@@ -78,7 +87,7 @@ impl Scheduler {
             rate: lane.limiter.per_second(),
             sessions: lane.concurrency.cap(),
             open: lane.open_sessions,
-            quotas: quotas.collect(),
+            quotas: quotas.chain(ramp).collect(),
             waits,
             stopped: lane.stopped.clone(),
         }

@@ -36,12 +36,15 @@ impl Scheduler {
             return Some((BoundKind::Stopped, None));
         }
         let work = self.queue.source(relay_no(place), lane.last);
-        if work.is_none() && self.queue.next_due().is_none() {
-            return (lane.leased > 0).then_some((BoundKind::Sessions, None));
-        }
         let mut longest: Option<Bound> = None;
         if work.is_none() {
-            consider(&mut longest, (BoundKind::Retry, self.queue.next_due()));
+            let retry = self.queue.next_due().map(|due| (BoundKind::Retry, Some(due)));
+            let Some(first) = earlier(self.domain_bound(place), retry) else {
+                return (lane.leased > 0).then_some((BoundKind::Sessions, None));
+            };
+            if first.1.is_none_or(|until| until > now) {
+                consider(&mut longest, first);
+            }
         }
         match self.opening.at_or_after(now) {
             Some(opens) if opens <= now => {}
@@ -60,9 +63,9 @@ impl Scheduler {
             // Busy: the usual case, for every batch, so the quotas are not asked.
             return Some((BoundKind::Sessions, None));
         }
-        let free = lane.allowance.free_at(&self.ledgers[lane.ledger].1, now, Charge::message(1));
+        let (kind, free) = lane.allowance.bound(&self.ledgers[lane.ledger].1, now, Charge::message(1));
         if free.is_none_or(|free| free > now) {
-            consider(&mut longest, (BoundKind::Quota, free));
+            consider(&mut longest, (kind, free));
         }
         let Some((kind, until)) = longest else { return Some((BoundKind::Sessions, None)) };
         let opens = until.and_then(|until| self.opening.at_or_after(until));
@@ -74,6 +77,12 @@ impl Scheduler {
             (Some(_), Some(_)) | (None, _) => Some((kind, opens)),
         }
     }
+}
+
+/// Of two things of which either is enough to go on with, the one that comes first.
+fn earlier(one: Option<Bound>, other: Option<Bound>) -> Option<Bound> {
+    let moment = |bound: &Bound| bound.1.unwrap_or(Timestamp::MAX);
+    one.into_iter().chain(other).min_by_key(moment)
 }
 
 /// Keeps the bound that lasts longer; one until none is without end.

@@ -11,6 +11,7 @@ mod broken_list;
 mod certificate;
 mod closing_relay;
 mod confirmation;
+mod destinations;
 mod disk_reserve;
 mod edited_list;
 mod excluded_rows;

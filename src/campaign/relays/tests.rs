@@ -91,6 +91,33 @@ min_free = "1GiB"
 }
 
 #[test]
+fn a_relay_may_have_a_warm_up_and_limits_by_domain() {
+    let relay = one(r#"
+[relays.mine]
+host = "mail.example.com"
+warmup = { from = 200, factor = 1.5, zone = "Europe/Berlin" }
+[relays.mine.domains."GMail.com"]
+rate = "2/s"
+sessions = 3
+[relays.mine.domains."münchen.example"]
+sessions = 1
+[relays.mine.domains."*"]
+rate = "10/s"
+"#);
+    let zone = TimeZone::get("Europe/Berlin").expect("a zone");
+    assert_eq!(relay.warmup, Some(Warmup { from: 200, factor: 1.5, zone }));
+    let shown = |domain| {
+        let limit = relay.domains.of(domain).expect("a limit");
+        (limit.rate.map(|rate| rate.count.get()), limit.sessions)
+    };
+    assert_eq!(shown("gmail.com"), (Some(2), Some(3)));
+    assert_eq!(shown("xn--mnchen-3ya.example"), (None, Some(1)));
+    assert_eq!(shown("example.org"), (Some(10), None));
+    let plain = one("[relays.mine]\nhost = \"a.com\"\nwarmup = { from = 50, factor = 2 }\n");
+    assert!(plain.domains.is_empty() && plain.warmup.is_some_and(|warmup| warmup.allowance(1) == 100));
+}
+
+#[test]
 fn a_preset_knows_limits_and_each_can_be_overridden() {
     let gmail = one("[relays.mine]\npreset = \"gmail\"\nuser = \"me@gmail.com\"\n");
     assert_eq!((gmail.host.as_str(), gmail.port, gmail.tls), ("smtp.gmail.com", 465, Tls::Implicit));
@@ -168,12 +195,30 @@ fn every_setting_that_is_wrong_is_told_at_its_place() {
         ("sesions = 3", "3:1: there is no key `sesions` here"),
         ("window = 0", "3:10: a window is 1 to 256 messages"),
         ("window = 257", "3:10: a window is 1 to 256 messages"),
-        ("warmup = { from = 1 }", "3:1: `warmup` is not in this version"),
+        ("warmup = { from = 1 }", "3:10: `warmup` has no `factor`"),
+        ("warmup = { factor = 1.5 }", "3:10: `warmup` has no `from`"),
+        ("warmup = { from = 0, factor = 2 }", "3:19: a warm-up that begins with nobody never begins"),
+        ("warmup = { from = 9, factor = 0.9 }", "3:31: with a factor of 0.9 each day would have less"),
+        ("warmup = { from = 9, factor = 11 }", "3:31: 11 is not a factor"),
+        ("warmup = { from = 9, factor = nan }", "3:31: NaN is not a factor"),
+        ("warmup = { from = 9, factor = 2, zone = \"Berln\" }", "3:41: \"Berln\" is not a time zone"),
+        ("warmup = { from = 9, factor = 2, to = 9 }", "3:34: there is no key `to` here"),
         ("auth = \"xoauth2\"", "3:1: `auth` is not in this version"),
         ("token = { command = [\"x\"] }", "3:1: `token` is not in this version"),
         ("verp = true", "3:1: `verp` is not in this version"),
         ("sign = true", "3:8: `sign = true` (DKIM) is not in this version"),
-        ("[relays.mine.domains.\"gmail.com\"]\nrate = \"2/s\"", "3:14: `domains` is not in this version"),
+        ("domains.\"gmail.com\".rate = \"120/m\"", "3:28: \"120/m\" is a quota"),
+        ("domains.\"gmail.com\".rate = \"fast\"", "3:28: \"fast\" is not a rate"),
+        ("[relays.mine.domains.\"gmail.com\"]\nsessions = 0", "4:12: at least 1 is needed"),
+        ("[relays.mine.domains.\"gmail.com\"]", "3:22: no limit is set for \"gmail.com\""),
+        ("[relays.mine.domains.gmail]\nsessions = 3", "3:22: \"gmail\" is not a domain"),
+        ("[relays.mine.domains.\"*.gmail.com\"]\nsessions = 3", "3:22: \"*.gmail.com\" is not a domain"),
+        ("[relays.mine.domains.\"a@gmail.com\"]\nsessions = 3", "3:22: \"a@gmail.com\" is not a domain"),
+        ("[relays.mine.domains.\"gmail.com\"]\nspeed = 3\nsessions = 3", "4:1: there is no key `speed` here"),
+        (
+            "domains.\"GMail.com\".sessions = 3\ndomains.\"gmail.com\".sessions = 4",
+            "4:9: gmail.com stands here twice",
+        ),
         ("preset = \"gmial\"", "3:10: there is no preset \"gmial\""),
         ("port = 0", "3:8: there is no port 0"),
         ("port = 70000", "3:8: `port`: invalid value: integer `70000`, expected a whole number up to 65535"),

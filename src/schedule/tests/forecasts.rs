@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use jiff::tz::TimeZone;
 
-use super::{DAY, at, lane, office_hours, personal, quota, start, terms};
+use super::{DAY, at, at_domains, lane, limited, office_hours, personal, quota, start, terms};
 use crate::mail::{BoundKind, Forecast};
 use crate::policy::{Period, Quota, Rate, Unit};
 use crate::schedule::{Backlog, LaneSpec, Prospect, Terms, forecast};
@@ -93,4 +93,16 @@ fn forecasts_of_a_million_are_quick() {
         let forecast = foretell(lanes, personal(1_000_000), terms());
         assert!(forecast.ends.is_some(), "{name}");
     }
+}
+
+/// Forecasts of a million recipients, six in ten of them at a domain that takes two a second.
+#[test]
+#[ignore = "a measurement; time it in release"]
+fn forecasts_of_a_million_with_a_slow_domain_are_quick() {
+    let lanes = vec![LaneSpec { domains: limited(&[("gmail.com", 2, 3)]), sessions: 8, ..lane("a") }];
+    let domains: Vec<&str> =
+        (0..1_000).map(|place| if place * 7 % 10 < 6 { "gmail.com" } else { "example.com" }).collect();
+    let forecast = foretell(lanes.clone(), at_domains(personal(1_000_000), &lanes, &domains), terms());
+    let lasts = forecast.ends.map(|ends| ends.duration_since(start()).as_secs());
+    assert_eq!(lasts, Some(300_000));
 }

@@ -2,6 +2,7 @@
 
 mod adapting;
 mod chance;
+mod domains;
 mod fates;
 mod forecasts;
 mod leases;
@@ -10,20 +11,22 @@ mod stops;
 mod traffic;
 mod trial;
 mod troubles;
+mod warmups;
 
 use std::collections::BTreeMap;
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use super::{Backlog, LaneSpec, Scheduler, Step, Terms};
+use super::{Backlog, DomainTable, LaneSpec, Scheduler, Step, Terms};
 use crate::mail::{
     Account, Answer, Batch, Batches, BoundKind, Charge, Class, Delivery, Outcome, Permanence, Phase,
     RelayName, RelayNo, Reply, RunNo, Scope, Settled, Trouble, Verdict,
 };
-use crate::policy::{Hours, Period, Quota, Retry, StopIf, Unit};
+use crate::policy::{DomainLimit, DomainLimits, Hours, Period, Quota, Rate, Retry, StopIf, Unit};
 
 /// Seconds of a day.
 const DAY: u64 = 86_400;
@@ -39,7 +42,9 @@ fn lane(name: &str) -> LaneSpec {
         account: Account::from(format!("{name}@mx.example").as_str()),
         quotas: Vec::new(),
         reserve: 0,
+        warmup: None,
         rate: None,
+        domains: DomainLimits::default(),
         sessions: 4,
         ahead: 0,
         weight: 1,
@@ -68,7 +73,30 @@ fn grouped(recipients: u32, size: u32) -> Backlog {
 
 fn whole(batches: Batches) -> Backlog {
     let (all, batches) = (0..batches.len(), Arc::new(batches));
-    Backlog { batches, fresh: vec![all], waiting: Vec::new(), parts: Vec::new() }
+    Backlog { batches, fresh: vec![all], waiting: Vec::new(), parts: Vec::new(), domains: None }
+}
+
+/// The backlog with its recipients at these domains, in turns.
+fn at_domains(backlog: Backlog, lanes: &[LaneSpec], domains: &[&str]) -> Backlog {
+    let mut table = DomainTable::new(lanes.iter().map(|lane| &lane.domains)).expect("limits");
+    (0..backlog.batches.recipients() as usize).for_each(|place| table.push(domains[place % domains.len()]));
+    Backlog { domains: Some(Arc::new(table)), ..backlog }
+}
+
+/// Limits of domains by name or `*`: messages a second and in flight, 0 for no limit.
+fn limited(limits: &[(&str, u32, u32)]) -> DomainLimits {
+    let mut all = DomainLimits::default();
+    for (name, rate, sessions) in limits {
+        let per = Duration::from_secs(1);
+        let rate = NonZeroU32::new(*rate).map(|count| Rate { count, per });
+        let limit = DomainLimit { rate, sessions: (*sessions > 0).then_some(*sessions) };
+        if *name == "*" {
+            all.others = Some(limit);
+        } else {
+            all.named.insert((*name).to_owned(), limit);
+        }
+    }
+    all
 }
 
 fn scheduler(terms: Terms, lanes: &[LaneSpec], backlog: Backlog) -> Scheduler {

@@ -5,6 +5,7 @@
 //! the provider's own count of every window stays within its quotas.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -17,7 +18,7 @@ use crate::mail::{
     Settled, State,
 };
 use crate::policy::Period;
-use crate::schedule::{Backlog, Decision, LaneSpec, Scheduler, Step, Terms};
+use crate::schedule::{Backlog, Decision, DomainTable, LaneSpec, Scheduler, Step, Terms};
 
 /// What a provider does to a batch.
 #[derive(Debug, Clone, Copy)]
@@ -44,12 +45,17 @@ pub(super) struct Trial {
     /// What the provider counted: account, when, what.
     pub(super) counted: Vec<(Account, Timestamp, Charge)>,
     pub(super) by_relay: BTreeMap<RelayNo, u64>,
+    /// When a message left to which domain through which relay; and how many are under way.
+    pub(super) departed: BTreeMap<(RelayNo, String), Vec<Timestamp>>,
+    away: BTreeMap<(RelayNo, String), u32>,
+    domains: Option<Arc<DomainTable>>,
     order: u64,
 }
 
 impl Trial {
     pub(super) fn new(terms: Terms, lanes: &[LaneSpec], backlog: Backlog, faults: Faults, seed: u64) -> Self {
         let planned = u64::from(backlog.batches.recipients());
+        let domains = backlog.domains.clone();
         Self {
             scheduler: Scheduler::new(terms, lanes, &BTreeMap::new(), backlog, seed),
             now: start(),
@@ -63,6 +69,9 @@ impl Trial {
             planned,
             counted: Vec::new(),
             by_relay: BTreeMap::new(),
+            departed: BTreeMap::new(),
+            away: BTreeMap::new(),
+            domains,
             order: 0,
         }
     }
@@ -97,6 +106,13 @@ impl Trial {
                 "{recipient:?} was done"
             );
         }
+        for domain in self.domains_of(&batch) {
+            let away = self.away.entry((relay, domain.clone())).or_default();
+            *away += 1;
+            let most = spec.domains.of(&domain).and_then(|limit| limit.sessions);
+            assert!(most.is_none_or(|most| *away <= most), "{away} messages under way to {domain}");
+            self.departed.entry((relay, domain)).or_default().push(self.now);
+        }
         let last = self.attempts.insert(batch.id, batch.attempt);
         assert!(last.is_none_or(|last| batch.attempt == last || batch.attempt == last + 1));
         *self.by_relay.entry(relay).or_default() += batch.recipients.len() as u64;
@@ -110,6 +126,12 @@ impl Trial {
         }
         self.order += 1;
         self.flights.insert((self.now + busy, self.order), report);
+    }
+
+    fn domains_of(&self, batch: &Batch) -> BTreeSet<String> {
+        let Some(table) = &self.domains else { return BTreeSet::new() };
+        let of = |recipient: &RecipientNo| table.of(*recipient).map(|domain| table.name(domain).to_owned());
+        batch.recipients.iter().filter_map(of).collect()
     }
 
     fn chance(&mut self, relay: RelayNo, batch: Batch) -> Settled {
@@ -155,6 +177,9 @@ impl Trial {
                 return;
             }
             let ((lands, _), report) = entry.remove_entry();
+            for domain in self.domains_of(&report.batch) {
+                *self.away.entry((report.relay, domain)).or_default() -= 1;
+            }
             let decision = self.scheduler.settle(lands, &report);
             self.check(&report, &decision);
         }
@@ -173,6 +198,23 @@ impl Trial {
         assert_eq!(tally.planned(), self.planned, "nobody is lost");
         let settled = self.states.values().filter(|state| state.is_final()).count();
         assert_eq!(tally.settled(), settled as u64, "the tally is what was told");
+    }
+
+    /// Panics if a domain ever had more messages in any span of time than its rate allows, and one burst.
+    pub(super) fn assert_domain_rates_held(&self) {
+        for ((relay, domain), moments) in &self.departed {
+            let limit = self.lanes[relay.index()].domains.of(domain);
+            let Some(rate) = limit.and_then(|limit| limit.rate) else { continue };
+            let interval = rate.interval().as_nanos();
+            let burst = (10_000_000 / interval).max(1);
+            for (first, from) in moments.iter().enumerate() {
+                for (last, until) in moments.iter().enumerate().skip(first) {
+                    let count = (last - first + 1) as u128;
+                    let span = until.duration_since(*from).unsigned_abs().as_nanos();
+                    assert!(count <= burst + span / interval, "{count} to {domain} in {span} ns");
+                }
+            }
+        }
     }
 
     /// Panics if the provider ever counted more than a quota allows.
