@@ -71,7 +71,7 @@ pub(crate) fn tightest(quotas: &[QuotaView]) -> Option<&QuotaView> {
 pub(crate) fn cause(cause: Cause, relays: usize) -> &'static str {
     match cause {
         Cause::Quota if relays > 1 => "every relay waits; the first to go on waits for its quota",
-        Cause::Quota => "the quota of the relay is used up",
+        Cause::Quota => "the quota or the warm-up of the relay is used up",
         Cause::Window => "nothing is due now: the window is closed, or everybody left waits for a retry",
         Cause::Limit => "--limit was reached",
         Cause::StopIf => "too much was refused (`stop_if` of the campaign)",

@@ -237,7 +237,7 @@ mod tests {
         let left = Recipients { planned: 10, pending: 4, accepted: 6, ..Recipients::default() };
         let watched = watched(left, Some(Cause::Quota));
         let summary = summary(&watched, &zone);
-        assert!(summary.text().contains("Stopped: the quota of the relay is used up."));
+        assert!(summary.text().contains("Stopped: the quota or the warm-up of the relay is used up."));
         assert_eq!(summary.next().0, "mailrun resume welcome");
     }
 
