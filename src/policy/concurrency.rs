@@ -108,10 +108,15 @@ impl Concurrency {
             }
             return None;
         }
+        Some(self.lost())
+    }
+
+    /// All the sessions there were failed. Gives how many cohorts in a row were lost by now.
+    pub fn lost(&mut self) -> u32 {
         self.failed_cohorts = 0.0;
         self.deaths = self.deaths.saturating_add(1);
         self.restart();
-        Some(self.deaths)
+        self.deaths
     }
 
     /// Starts slowly: with one session.

@@ -214,7 +214,13 @@ impl Scheduler {
         if lane.pause.is_some_and(|until| now < until) {
             return;
         }
-        let Some(deaths) = lane.concurrency.failed() else { return };
+        let deaths = if lane.proven || lane.open_sessions > 0 {
+            let Some(deaths) = lane.concurrency.failed() else { return };
+            deaths
+        } else {
+            // Nobody knows yet whether it can be reached, so one session is opened at a time: it was all there were.
+            lane.concurrency.lost()
+        };
         if deaths >= UNREACHABLE && !lane.proven {
             return self.stop(relay, trouble.words.clone(), decision);
         }

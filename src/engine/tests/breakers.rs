@@ -39,7 +39,7 @@ async fn a_relay_that_turns_to_refuse_everybody_is_stopped_and_nobody_is_suppres
     everybody.extend(people("late", 200));
     // As if the list were in the order in which the server turns.
     let never = "stop_if = { rejected = \"100%\", after = 1000000 }";
-    let rig = Rig::new(&everybody, persona, ("sessions = 2", never));
+    let rig = Rig::new(&everybody, persona, ("sessions = 2\nwindow = 4", never));
     let (ending, notes) = noted(rig.send(Orders::default())).await;
     assert_eq!((ending.cause, ending.recipients.accepted), (Some(Cause::NoRelay), 200));
     let rejected = ending.recipients.rejected;

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::super::terms::LaneSpec;
 use super::{deferred, lane, leased, personal, report, scheduler, start, terms, trouble, waits};
 use crate::mail::{BoundKind, Class, Permanence, RelayNo, Scope};
 use crate::schedule::{Step, StopReason};
@@ -49,8 +50,26 @@ fn troubles_stop_pause_or_slow_the_relay_by_their_class() {
 }
 
 #[test]
+fn a_relay_that_was_never_reached_is_given_up_after_four_tries_however_many_sessions_it_may_have() {
+    let mut scheduler = scheduler(terms(), &[LaneSpec { sessions: 50, ..lane("a") }], personal(9));
+    let lost = trouble(Class::Connection, Scope::Connection, Permanence::Transient);
+    let mut now = start();
+    for seconds in [1, 2, 4] {
+        scheduler.trouble(now, RelayNo(0), &lost);
+        now += Duration::from_secs(seconds);
+        assert_eq!(
+            scheduler.view(now - Duration::from_millis(1))[0].waits,
+            Some((BoundKind::Pause, Some(now)))
+        );
+    }
+    scheduler.trouble(now, RelayNo(0), &lost);
+    assert_eq!(scheduler.next(now), Step::Stopped(StopReason::NoRelay));
+}
+
+#[test]
 fn one_lost_connection_pauses_nobody_and_a_cohort_does() {
     let mut scheduler = scheduler(terms(), &[lane("a")], personal(9));
+    scheduler.sessions(start(), RelayNo(0), 4);
     let lost = trouble(Class::Connection, Scope::Connection, Permanence::Transient);
     for _ in 0..3 {
         scheduler.trouble(start(), RelayNo(0), &lost);
