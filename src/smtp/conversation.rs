@@ -26,7 +26,7 @@ use crate::mail::{BatchId, Intent, Message, Phase, Refused, RelayNo, Ticket};
 /// Octets after which a write counts as having gone on (RFC 5321, 4.5.3.2.5 speaks of a block).
 const BLOCK: usize = 16 * 1024;
 /// Octets on their way out beyond which no further message is put behind them.
-const OUTPUT: usize = 48 * 1024;
+const OUTPUT: usize = 36 * 1024;
 
 /// What a session draws on while it works.
 pub trait Errand: Send {

@@ -14,8 +14,8 @@ use crate::mail::Reply;
 const LINE_LIMIT: usize = 2048;
 /// Lines of a reply. The longest EHLO replies seen have under twenty.
 const LINES_LIMIT: usize = 128;
-/// Octets of a reply.
-const REPLY_LIMIT: usize = 64 * 1024;
+/// Octets of a reply. The longest seen, of EHLO and of Gmail's limits, have some 600.
+const REPLY_LIMIT: usize = 8 * 1024;
 /// Octets of a reply's text that are kept for reports; the journal keeps fewer.
 const TEXT_LIMIT: usize = 4096;
 /// Octets that the buffer begins with: many replies of a group fit.
@@ -117,7 +117,9 @@ impl Replies {
             self.reply = 0;
         }
         if self.octets.len() - self.filled < LEAST_ROOM {
-            self.octets.resize(self.octets.len() * 2, 0);
+            // Of a reply that is too long no more is read than shows that it is.
+            let room = (self.octets.len() * 2).min(REPLY_LIMIT + 2 * LEAST_ROOM);
+            self.octets.resize(room.max(self.filled + LEAST_ROOM), 0);
         }
         &mut self.octets[self.filled..]
     }

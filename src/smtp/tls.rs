@@ -66,6 +66,9 @@ impl fmt::Debug for Trust {
     }
 }
 
+/// Octets that wait in TLS for the network to take them: a record's worth (RFC 8446, 5.1).
+const BUFFER: usize = 16 * 1024;
+
 /// Encrypts a connection to `host`.
 ///
 /// # Errors
@@ -83,7 +86,10 @@ where
         .map_err(|_| SmtpError::TlsSettings { what: format!("{host:?} is not the name of a host") })?;
     let connector = TlsConnector::from(Arc::clone(&trust.config));
     match timeout(limit, connector.connect(name, stream)).await {
-        Ok(Ok(stream)) => Ok(stream),
+        Ok(Ok(mut stream)) => {
+            stream.get_mut().1.set_buffer_limit(Some(BUFFER));
+            Ok(stream)
+        }
         Ok(Err(source)) => Err(SmtpError::Tls { host: host.to_owned(), source }),
         Err(_) => Err(SmtpError::TimedOut { phase: Phase::StartTls, after: limit }),
     }

@@ -11,8 +11,9 @@ use super::transaction::Transaction;
 use super::transparency::stuff;
 use crate::mail::Phase;
 
-/// Octets that the output keeps room for between messages; a large message gives its room back.
-const KEPT_ROOM: usize = 256 * 1024;
+/// Octets that the output keeps room for between messages, so that a session takes less than 64 KiB beside
+/// them; a large message gives its room back.
+const KEPT_ROOM: usize = 40 * 1024;
 
 /// Which command a reply still to come will answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -14,8 +14,8 @@ use mailrun::mail::{
 };
 use mailrun::smtp::{Dialogue, Extensions, Fate, Loss, Manner, Mode, Refusals, Replies};
 
-/// The bounds of a reply, in octets and lines, and of the buffer that it is read into.
-const REPLY: usize = 64 * 1024;
+/// The bounds of a reply, in octets and lines.
+const REPLY: usize = 8 * 1024;
 const LINES: usize = 128;
 
 /// The reply parser: however the octets are cut, the same replies come out, bounded.
