@@ -49,6 +49,6 @@ pub use filter::{Filter, FilterError};
 pub use load::{Campaign, ListSettings};
 pub use presets::{Confidence, FactSource, NoQuota, Preset, PresetKind};
 pub use recipients::{Entry, List};
-pub use relays::{Relay, Relays, SandboxText, Tls};
+pub use relays::{Auth, Relay, Relays, SandboxText, Tls};
 pub use secrets::{SecretError, SecretSource};
 pub use workspace::Workspace;

@@ -28,12 +28,15 @@ use super::workspace::Workspace;
 mod doubts;
 mod fields;
 mod limits;
+mod login;
+
+pub use login::Auth;
 
 /// The file, relative to the workspace.
 const FILE: &str = "campaigns/relays.toml";
 
 /// Keys of a relay whose feature belongs to a later version.
-const LATER: &[&str] = &["dkim", "token", "auth", "verp", "eight_bit"];
+const LATER: &[&str] = &["dkim", "token", "verp", "eight_bit"];
 
 /// Free space below which no new mail starts, unless `[state]` says otherwise: 64 MiB.
 const MIN_FREE: u64 = 64 << 20;
@@ -75,6 +78,8 @@ pub struct Relay {
     pub user: Option<String>,
     /// Where the password is to be had; none with a user: somebody has to be asked.
     pub password: Option<SecretSource>,
+    /// The one mechanism that may be used; none: the strongest that the server offers.
+    pub auth: Option<Auth>,
     /// Sessions open at once; at least 1.
     pub sessions: u32,
     /// Messages after which a session is closed; at least 1.
@@ -218,6 +223,7 @@ pub(super) struct RelayText {
     tls: Option<Text>,
     user: Option<Text>,
     password: Option<Spanned<PasswordText>>,
+    auth: Option<Text>,
     sessions: Option<Spanned<u32>>,
     messages_per_session: Option<Spanned<u32>>,
     session_age: Option<Text>,
@@ -307,6 +313,7 @@ fn relay(root: &Path, name: &Text, text: &RelayText, sheet: &mut Sheet) -> Optio
     let (tls, port) = fields::tls_and_port(text, preset, host.as_deref(), sheet);
     let user = sheet.take(text.user.as_ref(), |user| fields::user(user));
     let password = fields::password(text, sheet);
+    let auth = login::auth(text, sheet);
     let count = |typed: &Option<Spanned<u32>>, known: &Option<Spanned<u32>>, default, sheet: &mut Sheet| {
         let typed = typed.as_ref().or(known.as_ref());
         sheet.take(typed, |number| fields::at_least_one(*number)).unwrap_or(default)
@@ -329,6 +336,7 @@ fn relay(root: &Path, name: &Text, text: &RelayText, sheet: &mut Sheet) -> Optio
         tls,
         user,
         password,
+        auth,
         sessions: count(&text.sessions, &known.sessions, fields::SESSIONS, sheet),
         messages_per_session: count(
             &text.messages_per_session,

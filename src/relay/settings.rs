@@ -5,8 +5,8 @@ use std::time::Duration;
 use secrecy::SecretString;
 
 use super::profile::Profile;
-use crate::campaign::{Relay, Tls};
-use crate::smtp::{ClearTo, Login, Refusals, Security, SmtpError, Target, Timeouts, Trust};
+use crate::campaign::{Auth, Relay, Tls};
+use crate::smtp::{ClearTo, Login, Mechanism, Refusals, Security, SmtpError, Target, Timeouts, Trust};
 
 /// One relay's settings.
 #[derive(Debug, Clone)]
@@ -68,7 +68,9 @@ impl RelaySettings {
 
     /// What the operator's `relay` means, with its password and the PEM certificates of its `tls_ca`.
     pub fn of(relay: &Relay, password: Option<SecretString>, tls_ca: Option<Vec<u8>>) -> Self {
-        let login = relay.user.clone().zip(password).map(|(user, password)| Login { user, password });
+        let mechanism = relay.auth.map(mechanism);
+        let login = relay.user.clone().zip(password);
+        let login = login.map(|(user, password)| Login { mechanism, ..Login::by_password(user, password) });
         Self {
             security: match relay.tls {
                 Tls::Implicit => Security::Implicit,
@@ -108,5 +110,29 @@ impl RelaySettings {
             trust,
             timeouts: self.timeouts,
         })
+    }
+}
+
+/// What the operator's word for a mechanism means.
+fn mechanism(auth: Auth) -> Mechanism {
+    match auth {
+        Auth::ScramSha256Plus => Mechanism::ScramSha256Plus,
+        Auth::ScramSha256 => Mechanism::ScramSha256,
+        Auth::Plain => Mechanism::Plain,
+        Auth::Login => Mechanism::Login,
+        Auth::OauthBearer => Mechanism::OauthBearer,
+        Auth::Xoauth2 => Mechanism::Xoauth2,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mechanism_has_one_name_in_any_case() {
+        for auth in Auth::ALL {
+            assert_eq!(mechanism(auth).name().to_ascii_lowercase(), auth.name());
+        }
     }
 }

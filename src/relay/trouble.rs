@@ -29,8 +29,12 @@ pub(super) fn trouble_of(error: &SmtpError, profile: Profile) -> Trouble {
                 (*phase, verdict(Class::Protocol, Scope::Connection, Permanence::Transient))
             }
         },
-        SmtpError::NoMechanism { .. } => {
+        SmtpError::LoginRefused { reply, .. } => (Phase::Auth, judge(Phase::Auth, reply, profile)),
+        SmtpError::NoMechanism { .. } | SmtpError::Unsayable { .. } | SmtpError::Unproven => {
             (Phase::Auth, verdict(Class::Login, Scope::Relay, Permanence::Permanent))
+        }
+        SmtpError::Challenge { .. } => {
+            (Phase::Auth, verdict(Class::Protocol, Scope::Relay, Permanence::Permanent))
         }
         // rustls says "invalid data" to what it does not believe, the network says everything else.
         SmtpError::Tls { source, .. } if source.kind() != io::ErrorKind::InvalidData => {

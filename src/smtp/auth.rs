@@ -1,172 +1,192 @@
-//! Logging in: AUTH PLAIN and AUTH LOGIN (RFC 4954, RFC 4616).
+//! Logging in: which mechanism, and what is said (RFC 4954).
 //!
 //! [`Exchange`] is the exchange as a state machine: challenges in, lines out. The lines are secrets by type:
 //! they have no `Debug`, are wiped when dropped and are shown as `AUTH PLAIN ****`. It must not be run where
-//! others read along; `session.rs` sees to that.
+//! others read along; `session.rs` sees to that. In reading order: `exchange`, the state machine; `scram`,
+//! a password that is proven and never said; `bearer`, a token; `saslprep`, one spelling for a password.
+//! CRAM-MD5 and DIGEST-MD5 are not known, nor will they be.
 
 use std::fmt;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use secrecy::{ExposeSecret as _, SecretSlice, SecretString};
+use secrecy::SecretString;
 
-/// Octets of the initial response with AUTH PLAIN and CRLF that every server takes (RFC 5321, 4.5.3.1.4).
-/// A longer one is sent as a line of its own.
-const INITIAL_RESPONSE_LIMIT: usize = 512 - "AUTH PLAIN \r\n".len();
+use super::error::SmtpError;
 
-/// A name and its password.
+mod bearer;
+mod exchange;
+mod saslprep;
+mod scram;
+
+pub(super) use exchange::{Binds, Exchange, Line, Peer};
+
+/// What proves who somebody is.
+#[derive(Clone)]
+pub enum Secret {
+    /// A password.
+    Password(SecretString),
+    /// An access token of OAuth 2.0 (RFC 6750), which is good for an hour or so.
+    Token(SecretString),
+}
+
+/// A name and what proves it.
 #[derive(Clone)]
 pub struct Login {
     /// The name.
     pub user: String,
-    /// The password.
-    pub password: SecretString,
+    /// What proves it.
+    pub secret: Secret,
+    /// The one mechanism that may be used; none: the strongest that the server offers.
+    pub mechanism: Option<Mechanism>,
+}
+
+impl Login {
+    /// A login with a password, by the strongest mechanism that the server offers.
+    pub fn by_password(user: impl Into<String>, password: impl Into<SecretString>) -> Self {
+        Self { user: user.into(), secret: Secret::Password(password.into()), mechanism: None }
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Password(_) => "Password(****)",
+            Self::Token(_) => "Token(****)",
+        })
+    }
 }
 
 impl fmt::Debug for Login {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("Login").field("user", &self.user).finish_non_exhaustive()
+        let mut shown = formatter.debug_struct("Login");
+        shown.field("user", &self.user).field("mechanism", &self.mechanism).finish_non_exhaustive()
     }
 }
 
 /// How to log in, strongest first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Mechanism {
+    /// SCRAM-SHA-256-PLUS (RFC 5802, RFC 7677), bound to the TLS connection by its exporter (RFC 9266).
+    ScramSha256Plus,
+    /// SCRAM-SHA-256 (RFC 7677): both sides prove that they know the password, and nobody says it.
+    ScramSha256,
     /// PLAIN (RFC 4616): one step.
     Plain,
     /// LOGIN: two steps, for servers that know nothing else.
     Login,
+    /// OAUTHBEARER (RFC 7628): a token.
+    OauthBearer,
+    /// XOAUTH2: a token, in the way of Google and Microsoft before there was a standard.
+    Xoauth2,
 }
 
 impl Mechanism {
-    /// The first mechanism that the server announced and mailrun knows.
-    pub fn choose(announced: &[String]) -> Option<Self> {
-        [Self::Plain, Self::Login].into_iter().find(|known| announced.iter().any(|name| name == known.name()))
-    }
+    /// Every mechanism, strongest first for each kind of secret.
+    pub const ALL: [Self; 6] = [
+        Self::ScramSha256Plus,
+        Self::ScramSha256,
+        Self::Plain,
+        Self::Login,
+        Self::OauthBearer,
+        Self::Xoauth2,
+    ];
 
     /// The name as AUTH says it.
     pub fn name(self) -> &'static str {
         match self {
+            Self::ScramSha256Plus => "SCRAM-SHA-256-PLUS",
+            Self::ScramSha256 => "SCRAM-SHA-256",
             Self::Plain => "PLAIN",
             Self::Login => "LOGIN",
+            Self::OauthBearer => "OAUTHBEARER",
+            Self::Xoauth2 => "XOAUTH2",
+        }
+    }
+
+    /// Whether it proves a name by a secret of this kind.
+    fn takes(self, secret: &Secret) -> bool {
+        match self {
+            Self::ScramSha256Plus | Self::ScramSha256 | Self::Plain | Self::Login => {
+                matches!(secret, Secret::Password(_))
+            }
+            Self::OauthBearer | Self::Xoauth2 => matches!(secret, Secret::Token(_)),
         }
     }
 }
 
-/// One line of the exchange: what is written, and how it is shown.
-pub(super) struct Line {
-    /// The line with its end.
-    pub(super) octets: SecretSlice<u8>,
-    /// The line as a transcript has it.
-    pub(super) shown: &'static str,
-}
+/// The value that binds a login to its TLS connection, where there is one (RFC 9266, 2).
+pub(super) type Binding = [u8; 32];
 
-/// An exchange under way.
-pub(super) struct Exchange<'a> {
-    login: &'a Login,
-    mechanism: Mechanism,
-    /// How many lines were given out.
-    given: usize,
-}
-
-impl<'a> Exchange<'a> {
-    /// An exchange that has not begun.
-    pub(super) fn new(login: &'a Login, mechanism: Mechanism) -> Self {
-        Self { login, mechanism, given: 0 }
-    }
-
-    /// The first line, and then the one for each challenge (334); none if the server asks once too often.
-    pub(super) fn next_line(&mut self) -> Option<Line> {
-        let number = self.given;
-        self.given += 1;
-        let user = self.login.user.as_bytes();
-        match (self.mechanism, number) {
-            (Mechanism::Plain, 0) => {
-                let response = self.plain();
-                if response.expose_secret().len() > INITIAL_RESPONSE_LIMIT {
-                    return Some(line(&[b"AUTH PLAIN"], "AUTH PLAIN"));
-                }
-                self.given += 1;
-                Some(line(&[b"AUTH PLAIN ", response.expose_secret()], "AUTH PLAIN ****"))
-            }
-            (Mechanism::Plain, 1) => Some(line(&[self.plain().expose_secret()], "****")),
-            (Mechanism::Login, 0) => Some(line(&[b"AUTH LOGIN"], "AUTH LOGIN")),
-            (Mechanism::Login, 1) => Some(line(&[encode(user).expose_secret()], "****")),
-            (Mechanism::Login, 2) => {
-                let password = encode(self.login.password.expose_secret().as_bytes());
-                Some(line(&[password.expose_secret()], "****"))
-            }
-            (Mechanism::Plain, 2..) | (Mechanism::Login, 3..) => None,
-        }
-    }
-
-    /// RFC 4616, 2: no authorization identity, the name, the password.
-    fn plain(&self) -> SecretSlice<u8> {
-        let password = self.login.password.expose_secret();
-        // Room for all of it at once, so that no growing leaves a copy behind.
-        let mut message = Vec::with_capacity(self.login.user.len() + password.len() + 2);
-        message.push(0);
-        message.extend_from_slice(self.login.user.as_bytes());
-        message.push(0);
-        message.extend_from_slice(password.as_bytes());
-        encode(SecretSlice::from(message).expose_secret())
-    }
-}
-
-fn encode(octets: &[u8]) -> SecretSlice<u8> {
-    SecretSlice::from(STANDARD.encode(octets).into_bytes())
-}
-
-fn line(parts: &[&[u8]], shown: &'static str) -> Line {
-    let mut octets = Vec::with_capacity(parts.iter().map(|part| part.len()).sum::<usize>() + 2);
-    for part in parts {
-        octets.extend_from_slice(part);
-    }
-    octets.extend_from_slice(b"\r\n");
-    Line { octets: octets.into(), shown }
+/// The strongest mechanism that the server announced, that fits the secret, and that `login` allows.
+///
+/// # Errors
+/// There is none.
+pub(super) fn choose(
+    login: &Login,
+    announced: &[String],
+    binding: Option<&Binding>,
+) -> Result<Mechanism, SmtpError> {
+    let usable = |mechanism: &Mechanism| {
+        announced.iter().any(|name| name == mechanism.name())
+            && mechanism.takes(&login.secret)
+            && login.mechanism.is_none_or(|only| only == *mechanism)
+            && (*mechanism != Mechanism::ScramSha256Plus || binding.is_some())
+    };
+    Mechanism::ALL.into_iter().find(usable).ok_or_else(|| SmtpError::NoMechanism {
+        wanted: match (login.mechanism, &login.secret) {
+            (Some(only), _) => only.name(),
+            (None, Secret::Password(_)) => "with a password",
+            (None, Secret::Token(_)) => "with a token",
+        },
+        offered: if announced.is_empty() { "none".to_owned() } else { announced.join(" ") },
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn lines(mechanism: Mechanism, password: &str) -> Vec<(String, &'static str)> {
-        let login = Login { user: "ada".into(), password: password.into() };
-        let mut exchange = Exchange::new(&login, mechanism);
-        std::iter::from_fn(|| exchange.next_line())
-            .map(|line| (String::from_utf8_lossy(line.octets.expose_secret()).into_owned(), line.shown))
-            .collect()
+    fn chosen(login: &Login, names: &[&str], binding: Option<&Binding>) -> Option<Mechanism> {
+        let announced: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+        choose(login, &announced, binding).ok()
+    }
+
+    type Names<'a> = &'a [&'a str];
+
+    #[test]
+    fn the_strongest_mechanism_that_is_offered_and_fits_the_secret_is_chosen() {
+        let password = Login::by_password("ada", "secret");
+        let token = Login { secret: Secret::Token("t".into()), ..password.clone() };
+        let everything =
+            ["CRAM-MD5", "XOAUTH2", "OAUTHBEARER", "LOGIN", "PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-256-PLUS"];
+        let bound = Some(&[0; 32]);
+        let table: [(&Login, Names<'_>, Option<&Binding>, Option<Mechanism>); 9] = [
+            (&password, &everything, bound, Some(Mechanism::ScramSha256Plus)),
+            (&password, &everything, None, Some(Mechanism::ScramSha256)),
+            (&password, &["LOGIN", "PLAIN"], bound, Some(Mechanism::Plain)),
+            (&password, &["XOAUTH2", "LOGIN"], bound, Some(Mechanism::Login)),
+            (&password, &["CRAM-MD5", "DIGEST-MD5", "XOAUTH2"], bound, None),
+            (&password, &["SCRAM-SHA-256-PLUS"], None, None),
+            (&token, &everything, bound, Some(Mechanism::OauthBearer)),
+            (&token, &["PLAIN", "XOAUTH2"], None, Some(Mechanism::Xoauth2)),
+            (&token, &["PLAIN", "LOGIN", "SCRAM-SHA-256"], None, None),
+        ];
+        for (login, names, binding, expected) in table {
+            assert_eq!(chosen(login, names, binding), expected, "{login:?} {names:?}");
+        }
     }
 
     #[test]
-    fn the_exchange_ends_however_often_the_server_asks() {
-        assert_eq!(
-            lines(Mechanism::Plain, "secret"),
-            [("AUTH PLAIN AGFkYQBzZWNyZXQ=\r\n".to_owned(), "AUTH PLAIN ****")]
-        );
-        let expected = [("AUTH LOGIN\r\n", "AUTH LOGIN"), ("YWRh\r\n", "****"), ("c2VjcmV0\r\n", "****")];
-        assert_eq!(lines(Mechanism::Login, "secret"), expected.map(|(line, shown)| (line.to_owned(), shown)));
+    fn a_mechanism_that_is_asked_for_is_used_or_none() {
+        let only = Login { mechanism: Some(Mechanism::Login), ..Login::by_password("ada", "secret") };
+        assert_eq!(chosen(&only, &["PLAIN", "LOGIN"], None), Some(Mechanism::Login));
+        let error = choose(&only, &["PLAIN".to_owned()], None).expect_err("not offered");
+        assert_eq!(error.to_string(), "the server offers no login LOGIN (it offers: PLAIN)");
     }
 
     #[test]
-    fn a_long_secret_is_sent_in_a_line_of_its_own() {
-        let lines = lines(Mechanism::Plain, &"x".repeat(400));
-        assert_eq!(lines.iter().map(|(_, shown)| *shown).collect::<Vec<_>>(), ["AUTH PLAIN", "****"]);
-    }
-
-    #[test]
-    fn plain_comes_before_login_and_others_are_not_known() {
-        let choose = |names: &[&str]| {
-            Mechanism::choose(&names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>())
-        };
-        assert_eq!(choose(&["LOGIN", "PLAIN"]), Some(Mechanism::Plain));
-        assert_eq!(choose(&["XOAUTH2", "LOGIN"]), Some(Mechanism::Login));
-        assert_eq!(choose(&["CRAM-MD5"]), None);
-    }
-
-    #[test]
-    fn a_login_does_not_show_its_password() {
-        let login = Login { user: "ada".into(), password: "canary".into() };
-        assert!(!format!("{login:?}").contains("canary"));
+    fn a_login_does_not_show_its_secret() {
+        let password = Login::by_password("ada", "canary");
+        let token = Login { secret: Secret::Token("canary".into()), ..password.clone() };
+        assert!(!format!("{password:?} {token:?} {:?}", token.secret).contains("canary"));
     }
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use thiserror::Error;
 
+use super::auth::Mechanism;
 use super::command::CommandError;
 use super::reply::Malformed;
 use crate::mail::{Phase, Reply};
@@ -77,11 +78,40 @@ pub enum SmtpError {
     /// The server does not announce STARTTLS, which the relay's settings ask for.
     #[error("the server does not offer STARTTLS")]
     NoStartTls,
-    /// The server does not announce a way to log in that mailrun knows.
-    #[error("the server offers no way to log in that mailrun knows (it offers: {offered})")]
+    /// The server does not announce a way to log in that mailrun knows and that fits the login.
+    #[error("the server offers no login {wanted} (it offers: {offered})")]
     NoMechanism {
+        /// The mechanism that was asked for, or with what kind of secret.
+        wanted: &'static str,
         /// The mechanisms it announces, or "none".
         offered: String,
+    },
+    /// The name or the secret cannot be said in the way that was chosen. Holds no part of either.
+    #[error("the user or its secret {what} ({})", mechanism.name())]
+    Unsayable {
+        /// What keeps it from being said.
+        what: &'static str,
+        /// The way.
+        mechanism: Mechanism,
+    },
+    /// A challenge that is none of the mechanism's, or that asks for too much.
+    #[error("the server's challenge {what} ({})", mechanism.name())]
+    Challenge {
+        /// The mechanism.
+        mechanism: Mechanism,
+        /// What is wrong with it.
+        what: &'static str,
+    },
+    /// The server let us in and did not prove that it knows the password: it is not whom it pretends to be.
+    #[error("the server does not prove that it knows the password")]
+    Unproven,
+    /// The server refused a login and told the mechanism why.
+    #[error("the server refused the login: {reply} ({reason})")]
+    LoginRefused {
+        /// What it said.
+        reply: Reply,
+        /// Why, as it told the mechanism.
+        reason: String,
     },
     /// Octets came behind the reply to STARTTLS and before TLS: somebody put them there (RFC 3207, 6).
     #[error("octets were put between the reply to STARTTLS and the TLS handshake")]

@@ -46,7 +46,7 @@ mod watch;
 mod window;
 mod wire;
 
-pub use auth::{Login, Mechanism};
+pub use auth::{Login, Mechanism, Secret};
 pub use command::{Body, Charset, Command, CommandError, Mail, xtext};
 pub use conversation::{Close, Errand, Terms};
 pub use dialogue::{Break, Dialogue, Loss, Refusal};

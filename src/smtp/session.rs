@@ -6,11 +6,14 @@
 //! is an error and never a reason to go on in the clear; octets put before the handshake are refused
 //! (RFC 3207, 6; CVE-2011-0411), and what was announced before it is forgotten.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use secrecy::ExposeSecret as _;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
+use tokio::task::spawn_blocking;
 
-use super::auth::{Exchange, Login, Mechanism};
+use super::auth::{Binds, Exchange, Line, Login, Mechanism, Peer, choose};
 use super::command::{Charset, Command};
 use super::connection::{Connection, note_reply};
 use super::error::SmtpError;
@@ -258,38 +261,65 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Opening<'_, S> {
     }
 
     async fn log_in(&mut self, login: &Login, extensions: &Extensions) -> Result<Mechanism, SmtpError> {
-        let Some(mechanism) = Mechanism::choose(extensions.mechanisms()) else {
-            let offered = match extensions.mechanisms() {
-                [] => "none".to_owned(),
-                names => names.join(" "),
-            };
-            return Err(SmtpError::NoMechanism { offered });
+        let announced = extensions.mechanisms();
+        let plus = announced.iter().any(|name| name == Mechanism::ScramSha256Plus.name());
+        let peer = Peer {
+            host: self.target.host.clone(),
+            port: self.target.port,
+            binding: self.connection.stream.binding(),
+            binds: if plus { Binds::Announced } else { Binds::NotAnnounced },
         };
-        let mut exchange = Exchange::new(login, mechanism);
-        let mut challenge = None;
-        while let Some(line) = exchange.next_line() {
-            let transcript = &mut *self.transcript;
-            transcript.add(|| Said::Client(line.shown.to_owned()));
-            let octets = line.octets.expose_secret();
-            let read = |raw: &super::reply::RawReply<'_>| {
-                note_reply(transcript, raw);
-                raw.to_reply()
-            };
-            let reply = self.connection.ask(octets, Phase::Auth, &self.target.timeouts, read).await?;
+        let mechanism = choose(login, announced, peer.binding.as_ref())?;
+        let mut exchange = Exchange::new(login, mechanism, &peer, &nonce())?;
+        let mut line = exchange.first();
+        loop {
+            let reply = self.say_secretly(&line, &exchange).await?;
             match reply.code {
-                334 => challenge = Some(reply),
-                200..=299 => return Ok(mechanism),
-                400..=599 => return Err(SmtpError::Refused { phase: Phase::Auth, reply }),
+                334 => (exchange, line) = answer(exchange, reply).await?,
+                200..=299 => return exchange.finish().map(|()| mechanism),
+                400..=599 => return Err(exchange.refused(reply)),
                 _ => return Err(SmtpError::Unexpected { phase: Phase::Auth, reply }),
             }
         }
-        let reply = challenge.unwrap_or_else(|| Reply::new(334, ""));
-        Err(SmtpError::Unexpected { phase: Phase::Auth, reply })
+    }
+
+    /// Says a line of a login and takes the reply; neither is noted where it would help to guess.
+    async fn say_secretly(&mut self, line: &Line, exchange: &Exchange) -> Result<Reply, SmtpError> {
+        let transcript = &mut *self.transcript;
+        transcript.add(|| Said::Client(line.shown.clone()));
+        let read = |raw: &super::reply::RawReply<'_>| {
+            if raw.code() == 334 && exchange.hides_challenges() {
+                transcript.add(|| Said::Server("334 ****".to_owned()));
+            } else {
+                note_reply(transcript, raw);
+            }
+            raw.to_reply()
+        };
+        let octets = line.octets.expose_secret();
+        self.connection.ask(octets, Phase::Auth, &self.target.timeouts, read).await
     }
 
     async fn say(&mut self, command: &Command<'_>, phase: Phase) -> Result<Reply, SmtpError> {
         say(&mut self.connection, command, phase, &self.target.timeouts, self.transcript).await
     }
+}
+
+/// The answer to a challenge. Proving a password takes up to a second, which is spent where nobody waits.
+async fn answer(mut exchange: Exchange, challenge: Reply) -> Result<(Exchange, Line), SmtpError> {
+    if !exchange.is_slow() {
+        let line = exchange.answer(&challenge.text)?;
+        return Ok((exchange, line));
+    }
+    let thinking = spawn_blocking(move || exchange.answer(&challenge.text).map(|line| (exchange, line)));
+    // It is only ever ended by the end of the program.
+    thinking.await.unwrap_or(Err(SmtpError::Lost { phase: Phase::Auth, source: None }))
+}
+
+/// 144 bits that nobody can foresee, in letters that may stand in a nonce.
+fn nonce() -> String {
+    let mut octets = [0; 18];
+    aws_lc_rs::rand::fill(&mut octets).expect("the system gives randomness");
+    STANDARD.encode(octets)
 }
 
 /// Takes `code` and refuses everything else.
@@ -303,5 +333,7 @@ fn accept(phase: Phase, reply: Reply, code: u16) -> Result<(), SmtpError> {
     }
 }
 
+#[cfg(test)]
+mod logins;
 #[cfg(test)]
 mod tests;

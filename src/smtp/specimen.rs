@@ -121,6 +121,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Server<S> {
         self.answered = self.heard.len();
     }
 
+    /// Waits for a line and gives it without its end.
+    pub(crate) async fn line(&mut self) -> String {
+        let from = self.answered;
+        self.hear("\r\n").await;
+        String::from_utf8_lossy(&self.heard[from..self.answered]).trim_end().to_owned()
+    }
+
     /// Says something unasked.
     pub(crate) async fn try_say(&mut self, said: &str) -> std::io::Result<()> {
         self.stream.write_all(said.as_bytes()).await

@@ -8,6 +8,7 @@ use std::net::IpAddr;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
+use rustls::ProtocolVersion;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpStream, lookup_host};
 use tokio::time::timeout;
@@ -38,6 +39,17 @@ pub struct Encryption {
 }
 
 impl<S> Stream<S> {
+    /// What binds a login to this connection (RFC 9266): the exporter of TLS 1.3, which is the same at both
+    /// ends of one connection and nowhere else. None in the clear and before TLS 1.3.
+    pub(super) fn binding(&self) -> Option<[u8; 32]> {
+        let Self::Tls(stream) = self else { return None };
+        let (_, tls) = stream.get_ref();
+        if tls.protocol_version() != Some(ProtocolVersion::TLSv1_3) {
+            return None;
+        }
+        tls.export_keying_material([0; 32], b"EXPORTER-Channel-Binding", None).ok()
+    }
+
     /// What TLS came to; none in the clear.
     pub fn encryption(&self) -> Option<Encryption> {
         let Self::Tls(stream) = self else { return None };

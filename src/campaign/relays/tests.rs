@@ -62,6 +62,7 @@ port = 587
 tls = "starttls"
 user = "AKIA"
 password = { command = ["pass", "ses"] }
+auth = "SCRAM-SHA-256"
 sessions = 8
 messages_per_session = 500
 session_age = "5m"
@@ -79,6 +80,7 @@ min_free = "1GiB"
 "#);
     assert_eq!((relay.preset.name(), relay.port, relay.tls), ("ses", 587, Tls::StartTls));
     assert_eq!(relay.password, Some(SecretSource::Command(vec!["pass".into(), "ses".into()])));
+    assert_eq!(relay.auth, Some(Auth::ScramSha256));
     assert_eq!((relay.sessions, relay.messages_per_session, relay.recipients_per_message), (8, 500, 50));
     assert_eq!((relay.session_age.as_secs(), relay.window), (300, 256));
     assert_eq!(relay.rate.map(|rate| rate.count), NonZeroU32::new(14));
@@ -203,7 +205,8 @@ fn every_setting_that_is_wrong_is_told_at_its_place() {
         ("warmup = { from = 9, factor = nan }", "3:31: NaN is not a factor"),
         ("warmup = { from = 9, factor = 2, zone = \"Berln\" }", "3:41: \"Berln\" is not a time zone"),
         ("warmup = { from = 9, factor = 2, to = 9 }", "3:34: there is no key `to` here"),
-        ("auth = \"xoauth2\"", "3:1: `auth` is not in this version"),
+        ("user = \"me\"\nauth = \"scram\"", "4:8: \"scram\" is no way to log in"),
+        ("auth = \"plain\"", "3:8: `auth` says how to log in, and there is no `user`"),
         ("token = { command = [\"x\"] }", "3:1: `token` is not in this version"),
         ("verp = true", "3:1: `verp` is not in this version"),
         ("sign = true", "3:8: `sign = true` (DKIM) is not in this version"),

@@ -8,14 +8,14 @@ use super::super::specimen::{Server, certificate, loopback, target};
 use super::*;
 use crate::mail::Reply;
 
-const EHLO: &str = "EHLO client.example\r\n";
+pub(super) const EHLO: &str = "EHLO client.example\r\n";
 
-fn login() -> Login {
-    Login { user: "ada".into(), password: "canary".into() }
+pub(super) fn login() -> Login {
+    Login::by_password("ada", "canary")
 }
 
 /// Opens a session with a server that plays `script` and says what it heard.
-async fn open(
+pub(super) async fn open(
     target: &Target,
     script: &[(&str, &str)],
 ) -> (Result<Session<DuplexStream>, SmtpError>, String) {
@@ -89,38 +89,6 @@ async fn nothing_is_sent_in_the_clear_to_another_machine() {
     let session = Session::begin(client, ends, &target, &mut Transcript::discarded()).await;
     assert!(matches!(session, Err(SmtpError::InTheClear { .. })), "{session:?}");
     assert_eq!(Server::new(server).rest().await, "");
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_login_is_one_command_or_a_short_exchange() {
-    let plain = "AUTH PLAIN AGFkYQBjYW5hcnk=\r\n";
-    let offers = |names: &str| format!("250-mx\r\n250 AUTH {names}\r\n");
-    let target = Target { login: Some(login()), ..target() };
-
-    let (session, _) =
-        open(&target, &[("", "220 a\r\n"), (EHLO, &offers("LOGIN PLAIN")), (plain, "235 ok\r\n")]).await;
-    assert_eq!(session.expect("open").mechanism(), Some(Mechanism::Plain));
-
-    let script = [
-        ("", "220 a\r\n"),
-        (EHLO, &offers("LOGIN")),
-        ("AUTH LOGIN\r\n", "334 VXNlcm5hbWU6\r\n"),
-        ("YWRh\r\n", "334 UGFzc3dvcmQ6\r\n"),
-        ("Y2FuYXJ5\r\n", "235 ok\r\n"),
-    ];
-    let (session, _) = open(&target, &script).await;
-    assert_eq!(session.expect("open").mechanism(), Some(Mechanism::Login));
-
-    let (session, _) =
-        open(&target, &[("", "220 a\r\n"), (EHLO, &offers("PLAIN")), (plain, "535 5.7.8 no\r\n")]).await;
-    assert!(matches!(session, Err(SmtpError::Refused { phase: Phase::Auth, .. })), "{session:?}");
-
-    let (session, _) =
-        open(&target, &[("", "220 a\r\n"), (EHLO, &offers("PLAIN")), (plain, "334 \r\n")]).await;
-    assert!(matches!(session, Err(SmtpError::Unexpected { phase: Phase::Auth, .. })), "{session:?}");
-
-    let (session, _) = open(&target, &[("", "220 a\r\n"), (EHLO, &offers("XOAUTH2"))]).await;
-    assert!(matches!(session, Err(SmtpError::NoMechanism { .. })), "{session:?}");
 }
 
 #[tokio::test(start_paused = true)]
