@@ -36,7 +36,7 @@ pub use login::Auth;
 const FILE: &str = "campaigns/relays.toml";
 
 /// Keys of a relay whose feature belongs to a later version.
-const LATER: &[&str] = &["dkim", "token", "verp", "eight_bit"];
+const LATER: &[&str] = &["dkim", "verp", "eight_bit"];
 
 /// Free space below which no new mail starts, unless `[state]` says otherwise: 64 MiB.
 const MIN_FREE: u64 = 64 << 20;
@@ -78,6 +78,8 @@ pub struct Relay {
     pub user: Option<String>,
     /// Where the password is to be had; none with a user: somebody has to be asked.
     pub password: Option<SecretSource>,
+    /// The program and arguments that print an access token, instead of a password.
+    pub token: Option<Vec<String>>,
     /// The one mechanism that may be used; none: the strongest that the server offers.
     pub auth: Option<Auth>,
     /// Sessions open at once; at least 1.
@@ -223,6 +225,7 @@ pub(super) struct RelayText {
     tls: Option<Text>,
     user: Option<Text>,
     password: Option<Spanned<PasswordText>>,
+    token: Option<Spanned<PasswordText>>,
     auth: Option<Text>,
     sessions: Option<Spanned<u32>>,
     messages_per_session: Option<Spanned<u32>>,
@@ -313,6 +316,7 @@ fn relay(root: &Path, name: &Text, text: &RelayText, sheet: &mut Sheet) -> Optio
     let (tls, port) = fields::tls_and_port(text, preset, host.as_deref(), sheet);
     let user = sheet.take(text.user.as_ref(), |user| fields::user(user));
     let password = fields::password(text, sheet);
+    let token = login::token(text, sheet);
     let auth = login::auth(text, sheet);
     let count = |typed: &Option<Spanned<u32>>, known: &Option<Spanned<u32>>, default, sheet: &mut Sheet| {
         let typed = typed.as_ref().or(known.as_ref());
@@ -336,6 +340,7 @@ fn relay(root: &Path, name: &Text, text: &RelayText, sheet: &mut Sheet) -> Optio
         tls,
         user,
         password,
+        token,
         auth,
         sessions: count(&text.sessions, &known.sessions, fields::SESSIONS, sheet),
         messages_per_session: count(

@@ -215,7 +215,9 @@ fn test(workspace: &Workspace, operator: &Operator, args: &TestArgs) -> Result<E
     let state = choose(&states, args.relay.as_deref())?;
     let name = &state.relay.name;
     let password = match &state.relay {
-        Relay { user: Some(user), password: None, .. } => Some(ask::password(name, user, operator.asking)?),
+        Relay { user: Some(user), password: None, token: None, .. } => {
+            Some(ask::password(name, user, operator.asking)?)
+        }
         _ => None,
     };
     if state.relay.is_sandbox() {

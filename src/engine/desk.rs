@@ -11,11 +11,12 @@ use secrecy::SecretString;
 use crate::campaign::{Campaign, Relay, Relays, Workspace, choose};
 use crate::compose::{Composer, Keys, lint};
 use crate::mail::{Content, Excluded, Fault, PlanId, RelayName, Severity};
+use crate::relay::Credential;
 use crate::store;
 
 use super::error::{EngineError, Unfit};
 use super::prepare::Invalid;
-use super::relays::{password, user_without_password};
+use super::relays::{secret, user_without_password};
 use super::survey::{Known, LeftOut, Render, Survey, Surveyor};
 
 /// One campaign and the relays it goes through.
@@ -101,10 +102,10 @@ impl Desk {
         self.typed.insert(relay, password);
     }
 
-    pub(super) fn password(&self, relay: &Relay) -> Result<Option<SecretString>, EngineError> {
+    pub(super) fn secret(&self, relay: &Relay) -> Result<Option<Credential>, EngineError> {
         match self.typed.get(&relay.name) {
-            Some(typed) => Ok(Some(typed.clone())),
-            None => password(relay, self.workspace.root()),
+            Some(typed) => Ok(Some(Credential::Password(typed.clone()))),
+            None => secret(relay, self.workspace.root()),
         }
     }
 

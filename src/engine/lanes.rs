@@ -55,7 +55,7 @@ impl Lanes {
         let mut lanes = Vec::with_capacity(desk.relays.len());
         for relay in &desk.relays {
             rehearsal::persona(relay)?;
-            let settings = settings(relay, desk.password(relay)?)?;
+            let settings = settings(relay, desk.secret(relay)?)?;
             let (batches, waiting) = async_channel::unbounded();
             let relay = relay.clone();
             lanes.push(Lane {

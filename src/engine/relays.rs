@@ -10,7 +10,7 @@ use secrecy::SecretString;
 
 use crate::campaign::{Relay, Relays, Workspace};
 use crate::mail::{RelayName, Reply, Usage};
-use crate::relay::{Asked, Probe, RelaySettings, probe};
+use crate::relay::{Asked, Credential, Probe, RelaySettings, TokenCommand, probe};
 use crate::sandbox::Mailbox;
 use crate::schedule::LaneSpec;
 use crate::store::{History, RelayUse};
@@ -94,11 +94,11 @@ pub async fn look_at(workspace: &Workspace, name: &RelayName, look: Look) -> Res
         what: "there is no relay of that name in campaigns/relays.toml".to_owned(),
         hint: relays.nearest(name.as_str()).map(|near| format!("did you mean `{near}`?")),
     })?;
-    let password = match look.password {
-        Some(typed) => Some(typed),
-        None => password(relay, workspace.root())?,
+    let secret = match look.password {
+        Some(typed) => Some(Credential::Password(typed)),
+        None => secret(relay, workspace.root())?,
     };
-    let mut settings = settings(relay, password)?;
+    let mut settings = settings(relay, secret)?;
     let server = if relay.is_sandbox() { Some(rehearsal::start(relay, Mailbox::count())?) } else { None };
     if let Some(server) = &server {
         settings.host = server.address().ip().to_string();
@@ -186,27 +186,36 @@ pub(super) fn relay_use(relay: &Relay) -> RelayUse {
 }
 
 /// A relay as its pool takes it.
-pub(super) fn settings(relay: &Relay, password: Option<SecretString>) -> Result<RelaySettings, EngineError> {
+pub(super) fn settings(relay: &Relay, secret: Option<Credential>) -> Result<RelaySettings, EngineError> {
     let tls_ca = match &relay.tls_ca {
         None => None,
         Some(path) => Some(fs::read(path).map_err(|source| EngineError::Io { path: path.clone(), source })?),
     };
-    Ok(RelaySettings::of(relay, password, tls_ca))
+    Ok(RelaySettings::of(relay, secret, tls_ca))
 }
 
-/// The password of a relay, if somebody logs in.
-pub(super) fn password(relay: &Relay, root: &Path) -> Result<Option<SecretString>, EngineError> {
+/// What proves the user of a relay, if somebody logs in. A password is fetched now, a token later.
+pub(super) fn secret(relay: &Relay, root: &Path) -> Result<Option<Credential>, EngineError> {
     let missing = |what: String| EngineError::Password { relay: relay.name.clone(), what };
-    match (&relay.user, &relay.password) {
-        (None, _) => Ok(None),
-        (Some(_), Some(source)) => source.reveal(root).map(Some).map_err(|error| missing(error.to_string())),
-        (Some(user), None) => Err(EngineError::NoPassword { relay: relay.name.clone(), user: user.clone() }),
+    match (&relay.user, &relay.token, &relay.password) {
+        (None, _, _) => Ok(None),
+        (Some(_), Some(words), _) => {
+            let command = TokenCommand { words: words.clone(), folder: root.to_owned(), now };
+            Ok(Some(Credential::Token(command)))
+        }
+        (Some(_), None, Some(source)) => {
+            let password = source.reveal(root).map_err(|error| missing(error.to_string()))?;
+            Ok(Some(Credential::Password(password)))
+        }
+        (Some(user), None, None) => {
+            Err(EngineError::NoPassword { relay: relay.name.clone(), user: user.clone() })
+        }
     }
 }
 
 /// Who logs in at a relay whose password is set nowhere; none if nobody does or one is set.
 pub(super) fn user_without_password(relay: &Relay) -> Option<String> {
-    relay.user.clone().filter(|_| relay.password.is_none())
+    relay.user.clone().filter(|_| relay.password.is_none() && relay.token.is_none())
 }
 
 enum Distance {

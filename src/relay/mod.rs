@@ -4,6 +4,9 @@
 //!
 //! - [`submit`](Submit): the seam: work goes in, reports come out, a settlement for every batch;
 //! - [`settings`](RelaySettings): what a pool must know of its relay;
+//! - [`error`](RelayError): why a session could not be opened;
+//! - [`token`](TokenCommand): tokens, from a command;
+//! - `entrance`: what every session is opened with;
 //! - [`profile`](Profile): whose habits of speech a reply is read with;
 //! - `rules`: the table of what servers say in words;
 //! - `status`: what codes mean where the words say nothing;
@@ -19,7 +22,9 @@
 //! - [`probe`](probe()): one session opened to be looked at.
 
 mod certificate;
+mod entrance;
 mod errand;
+mod error;
 mod lane;
 mod manners;
 mod pool;
@@ -30,17 +35,20 @@ mod settings;
 mod settle;
 mod status;
 mod submit;
+mod token;
 mod trouble;
 mod verdict;
 mod waits;
 mod wording;
 
 pub use certificate::Certificate;
+pub use error::RelayError;
 pub use pool::RelayPool;
 pub use probe::{Asked, Probe, ProbeError, probe};
 pub use profile::Profile;
-pub use settings::RelaySettings;
+pub use settings::{Credential, Credentials, RelaySettings};
 pub use settle::{Accounting, settle};
 pub use submit::{Compose, Report, Reports, Retry, SessionEvent, Submit, Unsendable, Work};
+pub use token::TokenCommand;
 pub use verdict::judge;
 pub use wording::{queue_id, words};

@@ -16,6 +16,7 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 
+use super::entrance::Entrance;
 use super::errand::{Allowance, Idle, PoolErrand, Shared};
 use super::lane::{Cohort, Leave, spread_age, spread_messages};
 use super::manners::Manners;
@@ -24,7 +25,7 @@ use super::settle::Accounting;
 use super::submit::{Reports, Retry, SessionEvent, Submit, Work};
 use super::trouble::{describe, trouble_of};
 use crate::mail::{Gate, Message, Phase, Refused, Return, Trouble};
-use crate::smtp::{Close, Session, SmtpError, Target, Terms, Transcript};
+use crate::smtp::{Close, SmtpError, Terms, Transcript};
 
 /// How often what waits is handed back while no session can be opened.
 const HAND_BACK: Duration = Duration::from_secs(1);
@@ -33,7 +34,7 @@ const HAND_BACK: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub struct RelayPool {
     settings: RelaySettings,
-    target: Target,
+    entrance: Entrance,
     /// How many sessions the relay was found to bear.
     bears: AtomicUsize,
 }
@@ -44,9 +45,9 @@ impl RelayPool {
     /// # Errors
     /// `tls_ca` holds no certificate, or no authority at all is trusted.
     pub fn new(settings: RelaySettings) -> Result<Self, SmtpError> {
-        let target = settings.target()?;
+        let entrance = Entrance::new(&settings)?;
         let bears = AtomicUsize::new(settings.sessions);
-        Ok(Self { settings, target, bears })
+        Ok(Self { settings, entrance, bears })
     }
 
     /// From now on no session is opened beyond so many, nor beyond the settings; at least one may be. Those
@@ -184,10 +185,10 @@ impl RelayPool {
     /// One session from its opening to its end.
     async fn session(&self, shared: &Shared, attempt: Attempt, mut errand: PoolErrand) {
         let reports = &shared.reports;
-        let session = match Session::open(&self.target, &mut Transcript::discarded()).await {
+        let session = match self.entrance.open(&mut Transcript::discarded()).await {
             Ok(session) => session,
             Err(error) => {
-                let trouble = trouble_of(&error, self.settings.profile);
+                let trouble = error.trouble(self.settings.profile);
                 // The message comes back before anybody hears why, so that the engine may act on both.
                 drop(errand);
                 let retry = attempt.fail(&trouble);

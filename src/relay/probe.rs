@@ -5,10 +5,11 @@ use std::fmt;
 use thiserror::Error;
 
 use super::certificate::Certificate;
+use super::entrance::Entrance;
+use super::error::RelayError;
 use super::settings::RelaySettings;
-use super::trouble::trouble_of;
 use crate::mail::{Reply, Trouble};
-use crate::smtp::{Command, Encryption, Extensions, Mechanism, Session, SmtpError, Transcript};
+use crate::smtp::{Command, Encryption, Extensions, Mechanism, Transcript};
 
 /// What else a probe asks, outside of any transaction.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -64,7 +65,7 @@ pub struct Probe {
 pub struct ProbeError {
     /// What went wrong.
     #[source]
-    pub error: SmtpError,
+    pub error: RelayError,
     /// What that means for the relay.
     pub trouble: Trouble,
     /// What was said until then, without secrets.
@@ -80,7 +81,7 @@ pub async fn probe(settings: &RelaySettings, questions: Vec<Asked>) -> Result<Pr
     match look(settings, questions, &mut transcript).await {
         Ok(probe) => Ok(Probe { transcript, ..probe }),
         Err(error) => {
-            let trouble = trouble_of(&error, settings.profile);
+            let trouble = error.trouble(settings.profile);
             Err(Box::new(ProbeError { error, trouble, transcript }))
         }
     }
@@ -90,9 +91,8 @@ async fn look(
     settings: &RelaySettings,
     questions: Vec<Asked>,
     transcript: &mut Transcript,
-) -> Result<Probe, SmtpError> {
-    let target = settings.target()?;
-    let mut session = Session::open(&target, transcript).await?;
+) -> Result<Probe, RelayError> {
+    let mut session = Entrance::new(settings)?.open(transcript).await?;
     let mut answers = Vec::with_capacity(questions.len());
     for asked in questions {
         let reply = session.ask(&asked.command(), transcript).await?;

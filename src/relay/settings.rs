@@ -5,8 +5,36 @@ use std::time::Duration;
 use secrecy::SecretString;
 
 use super::profile::Profile;
+use super::token::TokenCommand;
 use crate::campaign::{Auth, Relay, Tls};
-use crate::smtp::{ClearTo, Login, Mechanism, Refusals, Security, SmtpError, Target, Timeouts, Trust};
+use crate::smtp::{ClearTo, Mechanism, Refusals, Security, SmtpError, Target, Timeouts, Trust};
+
+/// Who logs in, with what, and how.
+#[derive(Debug, Clone)]
+pub struct Credentials {
+    /// The name.
+    pub user: String,
+    /// What proves it.
+    pub secret: Credential,
+    /// The one mechanism that may be used; none: the strongest that the server offers.
+    pub mechanism: Option<Mechanism>,
+}
+
+/// What proves who somebody is, or where that is to be had.
+#[derive(Debug, Clone)]
+pub enum Credential {
+    /// A password; it is never shown.
+    Password(SecretString),
+    /// The command that prints an access token.
+    Token(TokenCommand),
+}
+
+impl Credentials {
+    /// A login with a password, by the strongest mechanism that the server offers.
+    pub fn by_password(user: impl Into<String>, password: impl Into<SecretString>) -> Self {
+        Self { user: user.into(), secret: Credential::Password(password.into()), mechanism: None }
+    }
+}
 
 /// One relay's settings.
 #[derive(Debug, Clone)]
@@ -20,7 +48,7 @@ pub struct RelaySettings {
     /// Where a connection in the clear may lead.
     pub clear_to: ClearTo,
     /// Who logs in; none: nobody does.
-    pub login: Option<Login>,
+    pub login: Option<Credentials>,
     /// What EHLO calls us; none: the address of our end.
     pub helo: Option<String>,
     /// PEM certificates of authorities that are believed beside the system's.
@@ -66,11 +94,11 @@ impl RelaySettings {
         }
     }
 
-    /// What the operator's `relay` means, with its password and the PEM certificates of its `tls_ca`.
-    pub fn of(relay: &Relay, password: Option<SecretString>, tls_ca: Option<Vec<u8>>) -> Self {
+    /// What the operator's `relay` means, with what proves its user and the PEM certificates of its `tls_ca`.
+    pub fn of(relay: &Relay, secret: Option<Credential>, tls_ca: Option<Vec<u8>>) -> Self {
         let mechanism = relay.auth.map(mechanism);
-        let login = relay.user.clone().zip(password);
-        let login = login.map(|(user, password)| Login { mechanism, ..Login::by_password(user, password) });
+        let login = relay.user.clone().zip(secret);
+        let login = login.map(|(user, secret)| Credentials { user, secret, mechanism });
         Self {
             security: match relay.tls {
                 Tls::Implicit => Security::Implicit,
@@ -91,11 +119,11 @@ impl RelaySettings {
         }
     }
 
-    /// Where sessions lead. Reads the system's certificates where there is TLS.
+    /// Where sessions lead, without a login. Reads the system's certificates where there is TLS.
     ///
     /// # Errors
     /// `tls_ca` holds no certificate, or no authority at all is trusted.
-    pub fn target(&self) -> Result<Target, SmtpError> {
+    pub(super) fn target(&self) -> Result<Target, SmtpError> {
         let trust = match self.security {
             Security::Implicit | Security::StartTls => Some(Trust::new(self.tls_ca.as_deref())?),
             Security::Clear => None,
@@ -105,7 +133,7 @@ impl RelaySettings {
             port: self.port,
             security: self.security,
             clear_to: self.clear_to,
-            login: self.login.clone(),
+            login: None,
             helo: self.helo.clone(),
             trust,
             timeouts: self.timeouts,

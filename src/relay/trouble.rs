@@ -53,7 +53,7 @@ pub(super) fn trouble_of(error: &SmtpError, profile: Profile) -> Trouble {
 }
 
 /// The error with its causes, in one line.
-pub(super) fn describe(error: &SmtpError) -> String {
+pub(super) fn describe(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {

@@ -207,7 +207,18 @@ fn every_setting_that_is_wrong_is_told_at_its_place() {
         ("warmup = { from = 9, factor = 2, to = 9 }", "3:34: there is no key `to` here"),
         ("user = \"me\"\nauth = \"scram\"", "4:8: \"scram\" is no way to log in"),
         ("auth = \"plain\"", "3:8: `auth` says how to log in, and there is no `user`"),
-        ("token = { command = [\"x\"] }", "3:1: `token` is not in this version"),
+        ("user = \"me\"\nauth = \"xoauth2\"", "4:8: xoauth2 is a login by token, and there is no `token`"),
+        (
+            "user = \"me\"\ntoken = { command = [\"x\"] }\nauth = \"plain\"",
+            "5:8: plain is a login by password, and there is a `token`",
+        ),
+        ("token = { command = [\"x\"] }", "3:9: there is a token and no `user`"),
+        ("user = \"me\"\ntoken = { file = \"x\" }", "4:9: a token comes from a command"),
+        ("user = \"me\"\ntoken = { command = [] }", "4:9: a token comes from a command"),
+        (
+            "user = \"me\"\ntoken = { command = [\"x\"] }\npassword = { file = \"x\" }",
+            "4:9: there is a password and a token",
+        ),
         ("verp = true", "3:1: `verp` is not in this version"),
         ("sign = true", "3:8: `sign = true` (DKIM) is not in this version"),
         ("domains.\"gmail.com\".rate = \"120/m\"", "3:28: \"120/m\" is a quota"),
@@ -285,6 +296,21 @@ fn a_password_in_the_clear_is_refused_and_never_shown() {
         let text = format!("[relays.mine]\nhost = \"a.com\"\nuser = \"me\"\npassword = {password}\n");
         let faults = load(Some(&text)).expect_err(password);
         assert!(!format!("{faults:?}").contains("canary7"), "{password}: {faults:#?}");
+    }
+}
+
+#[test]
+fn a_token_comes_from_a_command_and_is_never_shown() {
+    let relay = one(
+        "[relays.mine]\nhost = \"a.com\"\nuser = \"me\"\ntoken = { command = [\"t\", \"me\"] }\nauth = \"xoauth2\"\n",
+    );
+    assert_eq!(relay.token, Some(vec!["t".into(), "me".into()]));
+    assert_eq!(relay.auth, Some(Auth::Xoauth2));
+    for token in ["\"canary7\"", "['canary7']", "7777777", "{ canary7 = 1 }"] {
+        let text = format!("[relays.mine]\nhost = \"a.com\"\nuser = \"me\"\ntoken = {token}\n");
+        let faults = load(Some(&text)).expect_err(token);
+        let shown: String = faults.iter().map(ToString::to_string).collect();
+        assert!(!shown.contains("7777777") && shown.contains("relays.toml:4:"), "{token}: {faults:#?}");
     }
 }
 

@@ -9,10 +9,11 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::time::timeout;
 
+use super::super::settings::Credentials;
 use super::super::submit::{Report, Unsendable};
 use super::*;
 use crate::mail::{Batch, BatchId, Class, Doubt, Outcome, RecipientNo, RelayNo, RunNo, Settled};
-use crate::smtp::{ClearTo, Login, OpenGate, Security, message};
+use crate::smtp::{ClearTo, OpenGate, Security, message};
 
 mod streaming;
 
@@ -224,7 +225,7 @@ async fn an_open_session_is_preferred_to_a_new_one() {
 #[tokio::test]
 async fn a_refused_password_is_said_once_whatever_waits() {
     let host = host(|_, line| line.starts_with("AUTH").then_some("535 5.7.8 no\r\n")).await;
-    let login = Some(Login::by_password("ada", "wrong"));
+    let login = Some(Credentials::by_password("ada", "wrong"));
     let run = run(RelaySettings { sessions: 8, login, ..settings(host.port) }, 40);
     let (settled, events) = run.finish().await;
     assert_eq!((settled.len(), accepted(&settled), host.connections.load(Ordering::SeqCst)), (40, 0, 1));
@@ -321,7 +322,7 @@ async fn a_dropped_pool_settles_everything_it_took() {
 async fn a_probe_shows_what_was_said_but_no_secret() {
     use super::super::probe::{Asked, probe};
     let host = host(|_, line| (line == "HELP").then_some("214 no help\r\n")).await;
-    let login = Some(Login::by_password("ada", "canary"));
+    let login = Some(Credentials::by_password("ada", "canary"));
     let settings = RelaySettings { login, helo: Some("client.example".into()), ..settings(host.port) };
     let found = probe(&settings, vec![Asked::Help]).await.expect("a session");
     let shown = format!("{found:?}");
