@@ -7,7 +7,7 @@ use secrecy::SecretString;
 use super::profile::Profile;
 use super::token::TokenCommand;
 use crate::campaign::{Auth, Relay, Tls};
-use crate::smtp::{ClearTo, Mechanism, Refusals, Security, SmtpError, Target, Timeouts, Trust};
+use crate::smtp::{ClearTo, Mechanism, Refusals, Route, Security, SmtpError, Target, Timeouts, Trust};
 
 /// Who logs in, with what, and how.
 #[derive(Debug, Clone)]
@@ -133,6 +133,7 @@ impl RelaySettings {
             port: self.port,
             security: self.security,
             clear_to: self.clear_to,
+            route: Route::default(),
             login: None,
             helo: self.helo.clone(),
             trust,

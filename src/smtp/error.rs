@@ -141,3 +141,32 @@ pub enum SmtpError {
     #[error(transparent)]
     Command(#[from] CommandError),
 }
+
+impl SmtpError {
+    /// Whether whoever took the connection does not speak, so that another address may: nothing came, or
+    /// the line broke, before a greeting or within TLS.
+    pub(super) fn is_silence(&self) -> bool {
+        match self {
+            Self::TimedOut { phase, .. } | Self::Lost { phase, .. } => {
+                matches!(phase, Phase::Connect | Phase::StartTls)
+            }
+            // rustls says "invalid data" to what it does not believe, the network says everything else.
+            Self::Tls { source, .. } => source.kind() != io::ErrorKind::InvalidData,
+            Self::Name { .. }
+            | Self::Connect { .. }
+            | Self::Refused { .. }
+            | Self::Malformed { .. }
+            | Self::Unexpected { .. }
+            | Self::NoStartTls
+            | Self::NoMechanism { .. }
+            | Self::Unsayable { .. }
+            | Self::Challenge { .. }
+            | Self::Unproven
+            | Self::LoginRefused { .. }
+            | Self::Injected
+            | Self::InTheClear { .. }
+            | Self::TlsSettings { .. }
+            | Self::Command(_) => false,
+        }
+    }
+}

@@ -14,6 +14,7 @@
 //! - [`auth`](Login): logging in;
 //! - [`timeouts`](Timeouts): how long to wait for what;
 //! - [`tls`](Trust): whose certificates are believed;
+//! - `addresses`: which address of a host comes first;
 //! - [`stream`](Stream): a connection, encrypted or not;
 //! - `connection`: a stream and the replies read from it;
 //! - [`session`](Session): greeted, encrypted, authenticated;
@@ -22,6 +23,7 @@
 //! - [`transcript`](Transcript): what was said, without secrets;
 //! - [`error`](SmtpError): what can go wrong between us and a server.
 
+mod addresses;
 mod auth;
 mod command;
 mod connection;
@@ -57,7 +59,7 @@ pub use reply::{Malformed, RawReply, Replies};
 pub use session::{ClearTo, Security, Session, Target};
 #[cfg(test)]
 pub(crate) use specimen::{OpenGate, message};
-pub use stream::{Encryption, Ends, Stream};
+pub use stream::{Encryption, Ends, Route, Stream};
 pub use timeouts::Timeouts;
 pub use tls::Trust;
 pub use transaction::{Ending, Fate, Refusals, is_ours};

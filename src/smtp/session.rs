@@ -18,7 +18,7 @@ use super::command::{Charset, Command};
 use super::connection::{Connection, note_reply};
 use super::error::SmtpError;
 use super::extension::{Extension, Extensions};
-use super::stream::{Encryption, Ends, Stream, connect};
+use super::stream::{Encryption, Ends, Route, Stream};
 use super::timeouts::Timeouts;
 use super::tls::{Trust, encrypt};
 use super::transcript::{Said, Transcript};
@@ -55,6 +55,8 @@ pub struct Target {
     pub security: Security,
     /// Where a connection in the clear may lead.
     pub clear_to: ClearTo,
+    /// What is known of the way there; targets of one relay share it.
+    pub route: Route,
     /// Who logs in; none: nobody does.
     pub login: Option<Login>,
     /// What EHLO calls us; none: the address of our end, as RFC 5321, 4.1.4 has it.
@@ -80,10 +82,19 @@ impl Session<TcpStream> {
     /// # Errors
     /// Whatever kept it from being greeted, encrypted and authenticated; the transcript says how far it came.
     pub async fn open(target: &Target, transcript: &mut Transcript) -> Result<Self, SmtpError> {
-        let stream = connect(&target.host, target.port, &target.timeouts).await?;
+        let stream = target.route.connect(&target.host, target.port, &target.timeouts).await?;
         let ends = Ends::of(&stream);
+        let peer = stream.peer_addr().ok();
         transcript.add(|| Said::Note(format!("connected to {}", describe(ends))));
-        Self::begin(stream, ends, target, transcript).await
+        let session = Self::begin(stream, ends, target, transcript).await;
+        if let Some(peer) = peer {
+            match &session {
+                Ok(_) => target.route.worked(peer),
+                Err(error) if error.is_silence() => target.route.failed(peer),
+                Err(_) => {}
+            }
+        }
+        session
     }
 }
 

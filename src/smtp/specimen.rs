@@ -13,7 +13,7 @@ use tokio_rustls::TlsAcceptor;
 use super::extension::Extensions;
 use super::reply::Replies;
 use super::session::{ClearTo, Security, Target};
-use super::stream::Ends;
+use super::stream::{Ends, Route};
 use super::timeouts::Timeouts;
 use super::transaction::{Ending, Fate};
 use crate::mail::{
@@ -165,6 +165,7 @@ pub(crate) fn target() -> Target {
         port: 0,
         security: Security::Clear,
         clear_to: ClearTo::Loopback,
+        route: Route::default(),
         login: None,
         helo: Some("client.example".into()),
         trust: None,

@@ -195,3 +195,28 @@ async fn implicit_tls_comes_before_the_greeting() {
 fn a_file_without_a_certificate_is_told() {
     assert!(matches!(Trust::new(Some(b"nothing")), Err(SmtpError::TlsSettings { .. })));
 }
+
+#[tokio::test]
+async fn an_address_that_takes_a_connection_and_never_speaks_is_passed_over() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let here = listener.local_addr().expect("bound");
+    let target = Target { host: here.ip().to_string(), port: here.port(), ..target() };
+    let mut transcript = Transcript::discarded();
+    let play = async {
+        drop(listener.accept().await.expect("a client"));
+        let (stream, _) = listener.accept().await.expect("a client");
+        Server::new(stream).play(&[("", "554 5.7.1 not you\r\n")]).await;
+    };
+    let opened = async {
+        let silent = Session::open(&target, &mut transcript).await;
+        assert!(matches!(silent, Err(SmtpError::Lost { phase: Phase::Connect, .. })), "{silent:?}");
+        let other = std::net::SocketAddr::from(([127, 0, 0, 2], here.port()));
+        for _ in 0..2 {
+            assert_eq!(target.route.first_of(&[here, other]), other);
+        }
+        // Who refuses speaks.
+        let refused = Session::open(&target, &mut transcript).await;
+        assert!(matches!(refused, Err(SmtpError::Refused { phase: Phase::Connect, .. })), "{refused:?}");
+    };
+    tokio::join!(opened, play);
+}
