@@ -223,8 +223,9 @@ fn hint_of_engine(error: &EngineError) -> Option<String> {
         EngineError::Differs { .. } => Some("plan again and look: `mailrun plan`".to_owned()),
         EngineError::NoPlan { .. } => Some("`mailrun plan` makes one and shows its id".to_owned()),
         EngineError::Relay { hint, .. } => hint.clone(),
-        EngineError::Unreachable { relay, .. } => {
-            Some(format!("`mailrun relay test {relay} -v` shows the dialogue"))
+        EngineError::Unreachable { relay, hint, .. } => {
+            let advice = hint.map(|advice| format!("{advice}; ")).unwrap_or_default();
+            Some(format!("{advice}`mailrun relay test {relay} -v` shows the dialogue"))
         }
         EngineError::Password { relay, .. } => Some(format!(
             "set it where campaigns/relays.toml says for [relays.{relay}], for example in the environment"

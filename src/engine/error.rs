@@ -97,6 +97,8 @@ pub enum EngineError {
         class: Class,
         /// What went wrong.
         what: String,
+        /// What to do about it, where that is known.
+        hint: Option<&'static str>,
         /// What was said until then, without secrets.
         transcript: Vec<String>,
     },

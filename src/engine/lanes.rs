@@ -12,7 +12,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::JoinSet;
 
 use crate::campaign::Relay;
-use crate::mail::{Batch, Class, Gate, PlanId, RelayName, RelayNo, Return};
+use crate::mail::{Batch, Class, Gate, PlanId, RelayName, RelayNo, Return, Trouble};
 use crate::relay::{Compose, RelayPool, RelaySettings, Report, Reports, SessionEvent, Submit, Work};
 use crate::sandbox::Server;
 
@@ -172,6 +172,18 @@ impl Lanes {
             }
         }
         lane.sessions
+    }
+
+    /// Notes what a batch tells of its relay: a login may also be asked for, or refused, at MAIL.
+    pub(super) fn hear(&mut self, relay: RelayNo, troubles: &[Trouble]) {
+        let refused = troubles.iter().any(|trouble| trouble.verdict.class == Class::Login);
+        self.relays[relay.index()].login_refused |= refused;
+    }
+
+    /// What to do about the login, where this relay does not take it.
+    pub(super) fn login_advice(&self, relay: RelayNo) -> Option<&'static str> {
+        let lane = &self.relays[relay.index()];
+        lane.login_refused.then(|| lane.settings.login_advice())
     }
 
     /// Whether some relay does not take the login.

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use secrecy::SecretString;
 
 use crate::campaign::{Relay, Relays, Workspace};
-use crate::mail::{RelayName, Reply, Usage};
+use crate::mail::{Class, RelayName, Reply, Usage};
 use crate::relay::{Asked, Credential, Probe, RelaySettings, TokenCommand, probe};
 use crate::sandbox::Mailbox;
 use crate::schedule::LaneSpec;
@@ -114,6 +114,7 @@ pub async fn look_at(workspace: &Workspace, name: &RelayName, look: Look) -> Res
             relay: name.clone(),
             class: error.trouble.verdict.class,
             what: error.trouble.words.clone(),
+            hint: (error.trouble.verdict.class == Class::Login).then(|| settings.login_advice()),
             transcript: error.transcript.in_words(),
         }),
     }

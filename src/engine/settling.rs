@@ -62,6 +62,7 @@ impl Run {
         events: &UnboundedSender<Event>,
     ) -> Result<(), EngineError> {
         let decision = self.scheduler.settle(at, settled);
+        self.lanes.hear(settled.relay, &settled.troubles);
         if decision.notes.contains(&Note::NotOut(settled.batch.id)) {
             // Settled before: the journal has its outcome, and another would unsay it.
             return self.heed(&decision, events);
@@ -126,6 +127,9 @@ impl Run {
         if let Some((relay, why)) = &decision.relay_stopped {
             self.lanes.call_back_from(*relay);
             tell(events, Event::Note(format!("relay {} is stopped: {why}", self.name(*relay))));
+            if let Some(advice) = self.lanes.login_advice(*relay) {
+                tell(events, Event::Note(format!("hint: {advice}")));
+            }
         }
         for note in &decision.notes {
             tell(events, Event::Note(self.in_words(note)));

@@ -251,8 +251,11 @@ mod tests {
         let mut pauses = Vec::new();
         while let Leave::Now = lane.leave(now) {
             let cohort = lane.begin();
+            // However long it takes to answer, nobody else tries.
+            assert_eq!(lane.leave(now + Duration::from_hours(1)), Leave::AfterTheOther);
             if let Retry::After(pause) = lane.fail(cohort, &busy, now, 0.0) {
                 pauses.push(pause.as_secs() / 60);
+                assert_eq!(lane.leave(now + pause - Duration::from_secs(1)), Leave::At(now + pause));
                 now += pause;
             }
         }

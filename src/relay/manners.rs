@@ -82,6 +82,10 @@ fn oddity(error: &SmtpError) -> Option<Oddity> {
         | SmtpError::Refused { .. }
         | SmtpError::NoStartTls
         | SmtpError::NoMechanism { .. }
+        | SmtpError::Unsayable { .. }
+        | SmtpError::Challenge { .. }
+        | SmtpError::Unproven
+        | SmtpError::LoginRefused { .. }
         | SmtpError::Injected
         | SmtpError::InTheClear { .. }
         | SmtpError::Tls { .. }

@@ -17,10 +17,12 @@
 //! - `trouble`: what a failed session means for its relay;
 //! - `lane`: when another session may be opened;
 //! - `manners`: how boldly its server may be spoken to;
+//! - `advice`: what to do about a login that is refused;
 //! - `errand`: what one session draws on;
 //! - [`pool`](RelayPool): the sessions of a relay, opened on demand;
 //! - [`probe`](probe()): one session opened to be looked at.
 
+mod advice;
 mod certificate;
 mod entrance;
 mod errand;

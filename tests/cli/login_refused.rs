@@ -15,6 +15,7 @@ fn one_try_and_the_run_ends() {
         .ends(12)
         .says("desk")
         .says("535")
+        .says("hint: check `user`")
         .never_says(password);
     assert_eq!(peer.logins(), 1);
     let status = workspace.mailrun(&["status", "letter", "--json"]).ends(0).json();
