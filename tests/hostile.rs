@@ -161,6 +161,7 @@ fn message(batch: Batch) -> Message {
     let envelope = Envelope {
         reverse_path: Some(address("s@x.example")),
         forward_paths: [address("a@x.example")].into(),
+        notify: None,
     };
     let octets = Bytes::from_static(b"Subject: x\r\n\r\nx\r\n");
     Message { batch, envelope, octets, digest: Digest([0; 16]), eight_bit: false }

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use crate::mail::{Content, Fault, Place, RelayName, Severity, nearest};
+use crate::mail::{Content, Fault, Notify, Place, RelayName, Severity, nearest};
 use crate::policy::{Hours, Retry, StopIf};
 
 use super::encoding::Encoding;
@@ -64,6 +64,8 @@ pub struct Campaign {
     pub stop_if: StopIf,
     /// Over all sessions, the recipients whose fate may be open at once; at least 1.
     pub max_uncertain: u64,
+    /// What servers are asked to tell of their deliveries; none: nothing is said of it.
+    pub notify: Option<Notify>,
     /// How the list is to be read.
     pub list: ListSettings,
     /// Every file but the list that decides the messages, with the hash of its octets.
@@ -131,6 +133,7 @@ struct Schedule {
     retry: Retry,
     stop_if: StopIf,
     max_uncertain: u64,
+    notify: Option<Notify>,
 }
 
 impl Draft<'_> {
@@ -195,9 +198,8 @@ impl Draft<'_> {
             unsubscribe,
             eight_bit: text.send.eight_bit.unwrap_or(false),
         };
-        let Schedule { start, hours, retry, stop_if, max_uncertain } = schedule;
+        let Schedule { start, hours, retry, stop_if, max_uncertain, notify } = schedule;
         let name = self.name.to_owned();
-        let warnings = Vec::new();
         Some(Campaign {
             name,
             content,
@@ -209,10 +211,11 @@ impl Draft<'_> {
             retry,
             stop_if,
             max_uncertain,
+            notify,
             list,
             sources,
             notes,
-            warnings,
+            warnings: Vec::new(),
             places,
         })
     }
@@ -225,6 +228,7 @@ impl Draft<'_> {
             retry: meanings::retry(&text.retry, sheet),
             stop_if: meanings::stop_if(&text.stop_if, sheet),
             max_uncertain: meanings::max_uncertain(text.max_uncertain.as_ref(), sheet),
+            notify: text.dsn.as_ref().and_then(|dsn| meanings::notify(dsn, sheet)),
         }
     }
 

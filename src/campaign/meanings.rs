@@ -8,12 +8,14 @@ use std::collections::BTreeMap;
 use jiff::tz::TimeZone;
 use toml::Spanned;
 
-use crate::mail::{Fault, Mode, Source, Unsubscribe};
+use crate::mail::{Condition, Fault, Mode, Notify, Ret, Source, Unsubscribe};
 use crate::policy::{Hours, Retry, StopIf};
 
 use super::error::CampaignError;
 use super::files::{FileError, Files};
-use super::settings::{CampaignText, RetryText, StopIfText, Text, UnsubscribeText, WindowText};
+use super::settings::{
+    CampaignText, DsnText, RetryText, StopIfText, Text, UnsubscribeText, WindowText, Words,
+};
 use super::sheet::{Sheet, Wrong};
 use super::terms;
 use super::workspace::Workspace;
@@ -223,6 +225,37 @@ pub(super) fn stop_if(text: &StopIfText, sheet: &mut Sheet) -> StopIf {
         rejected: sheet.take(text.rejected.as_ref(), |share| terms::share(share)).unwrap_or(default.rejected),
         after: text.after.unwrap_or(default.after),
     }
+}
+
+/// What a server is asked to tell of its deliveries.
+pub(super) fn notify(typed: &Spanned<DsnText>, sheet: &mut Sheet) -> Option<Notify> {
+    let text = typed.get_ref();
+    let hint = "write notify = [\"failure\", \"delay\"], or \"never\"";
+    let Some(words) = &text.notify else {
+        sheet.wrong(typed.span(), Wrong::new("`dsn` does not say when to notify").hint(hint));
+        return None;
+    };
+    let on = sheet.take(Some(words), |Words(words)| match words.as_slice() {
+        [] => Err(Wrong::new("no condition is named").hint(hint)),
+        [never] if never == "never" => Ok(Vec::new()),
+        words => {
+            let condition = |word: &String| match word.as_str() {
+                "success" => Ok(Condition::Success),
+                "failure" => Ok(Condition::Failure),
+                "delay" => Ok(Condition::Delay),
+                "never" => Err(Wrong::new("\"never\" stands alone").hint(hint)),
+                _ => Err(Wrong::new(format!("nobody is notified of {word:?}")).hint(hint)),
+            };
+            let named = words.iter().map(condition).collect::<Result<Vec<_>, _>>()?;
+            Ok(Condition::ALL.into_iter().filter(|condition| named.contains(condition)).collect())
+        }
+    })?;
+    let ret = sheet.take(text.ret.as_ref(), |ret| match ret.as_str() {
+        "headers" => Ok(Ret::Headers),
+        "full" => Ok(Ret::Full),
+        _ => Err(Wrong::new(format!("{ret:?} cannot come back")).hint("write \"headers\" or \"full\"")),
+    });
+    Some(Notify { on: on.into(), ret: ret.unwrap_or_default() })
 }
 
 /// How many fates may be open at once.

@@ -74,6 +74,15 @@ pub(super) struct SendText {
     pub(super) retry: RetryText,
     pub(super) max_uncertain: Option<Spanned<u64>>,
     pub(super) eight_bit: Option<bool>,
+    pub(super) dsn: Option<Spanned<DsnText>>,
+}
+
+/// `dsn = { notify, ret }`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct DsnText {
+    pub(super) notify: Option<Spanned<Words>>,
+    pub(super) ret: Option<Text>,
 }
 
 /// `window = { days, from, to }`.

@@ -156,6 +156,7 @@ impl Composer {
             envelope: Envelope {
                 reverse_path: Some(self.content.reverse_path.clone()),
                 forward_paths: recipients.iter().map(|recipient| recipient.address.clone()).collect(),
+                notify: None,
             },
             eight_bit: !octets.is_ascii(),
             octets: Bytes::from(octets),

@@ -8,8 +8,8 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use crate::compose::Composer;
 use crate::mail::{
-    AddressKey, Answer, Batch, Class, Delivery, Message, Outcome, Permanence, Phase, Recipient, Reply,
-    Return, Scope, Verdict,
+    AddressKey, Answer, Batch, Class, Delivery, Message, Notify, Outcome, Permanence, Phase, Recipient,
+    Reply, Return, Scope, Verdict,
 };
 use crate::relay::{Compose, Unsendable};
 use crate::store::Plan;
@@ -27,6 +27,8 @@ pub(super) struct Attempts {
     pub composer: Arc<Composer>,
     /// Who must not be written to.
     pub suppressed: Suppressed,
+    /// What servers are asked to tell of their deliveries.
+    pub notify: Option<Notify>,
 }
 
 impl Attempts {
@@ -43,9 +45,10 @@ impl Attempts {
         };
         self.without_suppressed(&batch, &recipients)?;
         let date = *batch.date.get_or_insert_with(now);
-        self.composer
-            .compose(&batch, &recipients, date)
-            .map_err(|fault| unreadable(batch, &fault.to_string()))
+        let composed = self.composer.compose(&batch, &recipients, date);
+        let mut message = composed.map_err(|fault| unreadable(batch, &fault.to_string()))?;
+        message.envelope.notify.clone_from(&self.notify);
+        Ok(message)
     }
 
     /// Refuses a batch with somebody suppressed in it: they are done with, the others come again.

@@ -158,7 +158,9 @@ impl Run {
         let seed = u64::from(number.0) ^ u64::from_be_bytes(seed_octets(plan.id()));
         let scheduler = Scheduler::new(desk.terms(number), &specs, &store.usage(), left, seed);
         let suppressed = Arc::new(RwLock::new(store.suppressions().keys().collect()));
-        let attempts = Attempts { plan: Arc::clone(&plan), composer, suppressed: Arc::clone(&suppressed) };
+        let notify = desk.campaign.notify.clone();
+        let attempts =
+            Attempts { plan: Arc::clone(&plan), composer, suppressed: Arc::clone(&suppressed), notify };
         lanes.compose_with(attempts.into_compose());
         let store = Arc::new(store);
         let gate =

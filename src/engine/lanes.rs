@@ -32,6 +32,16 @@ struct Lane {
     waiting: Receiver<Batch>,
     sessions: u32,
     login_refused: bool,
+    notifications: Notifications,
+}
+
+/// Whether a relay may be expected to tell of its deliveries, where the campaign asks for that.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Notifications {
+    /// As far as is known.
+    Expected,
+    /// The operator knows that it will not.
+    GivenUp,
 }
 
 /// Every relay of a run.
@@ -66,6 +76,7 @@ impl Lanes {
                 waiting,
                 sessions: 0,
                 login_refused: false,
+                notifications: Notifications::Expected,
             });
         }
         let (sender, receiver) = unbounded_channel();
@@ -165,6 +176,7 @@ impl Lanes {
                 lane.sessions += 1;
                 lane.login_refused = false;
             }
+            SessionEvent::WithoutDsn => {}
             SessionEvent::Closed { .. } => lane.sessions = lane.sessions.saturating_sub(1),
             SessionEvent::StepsBack { .. } => {}
             SessionEvent::Failed { trouble, .. } => {
@@ -184,6 +196,12 @@ impl Lanes {
     pub(super) fn login_advice(&self, relay: RelayNo) -> Option<&'static str> {
         let lane = &self.relays[relay.index()];
         lane.login_refused.then(|| lane.settings.login_advice())
+    }
+
+    /// Gives up what the campaign wants to be told by a relay without DSN; says whether that is news.
+    pub(super) fn give_up_notifications(&mut self, relay: RelayNo) -> bool {
+        let notifications = &mut self.relays[relay.index()].notifications;
+        std::mem::replace(notifications, Notifications::GivenUp) == Notifications::Expected
     }
 
     /// Whether some relay does not take the login.

@@ -35,6 +35,15 @@ impl Run {
                 self.scheduler.sessions(at, relay, open);
                 let trouble = match event {
                     SessionEvent::Opened => return Ok(()),
+                    SessionEvent::WithoutDsn => {
+                        if self.lanes.give_up_notifications(relay) {
+                            let name = self.name(relay);
+                            let note =
+                                format!("relay {name} does not offer DSN: nothing is said of `dsn` to it");
+                            tell(events, Event::Note(note));
+                        }
+                        return Ok(());
+                    }
                     SessionEvent::StepsBack { mode, words } => {
                         let (relay, mode) = (self.name(relay), mode.name());
                         let note = format!(

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::address::Address;
 use super::batch::Batch;
+use super::notify::Notify;
 
 /// Who sends and who receives, as MAIL and RCPT will say it (RFC 5321, 2.3.1).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,6 +20,8 @@ pub struct Envelope {
     pub reverse_path: Option<Address>,
     /// The recipients, in the order of the batch's own.
     pub forward_paths: Vec<Address>,
+    /// What the server is asked to tell of them; none: nothing is said of it.
+    pub notify: Option<Notify>,
 }
 
 impl Envelope {

@@ -10,6 +10,7 @@
 //! - [`relay`](RelayName): the names of a login and of the account its quotas belong to;
 //! - [`batch`](Batch): the recipients of one mail transaction;
 //! - [`message`](Message): the octets of a batch and its envelope;
+//! - [`notify`](Notify): when a server is to tell what became of it;
 //! - [`gate`](Gate): the permit without which no end of data leaves;
 //! - [`reply`](Reply): what a server said, and in which phase;
 //! - [`retry_after`](RetryAfter): when a server asks to be asked again;
@@ -27,6 +28,7 @@ mod fault;
 mod forecast;
 mod gate;
 mod message;
+mod notify;
 mod outcome;
 mod plan;
 mod quarters;
@@ -44,6 +46,7 @@ pub use fault::{Fault, Place, Severity, nearest};
 pub use forecast::{Bound, BoundKind, Day, Forecast};
 pub use gate::{Gate, Intent, Permit, Refused, Ticket};
 pub use message::{Digest, Envelope, Message};
+pub use notify::{Condition, Notify, Ret};
 pub use outcome::{
     Answer, Class, Delivery, Doubt, LOGIN_PAUSES, Outcome, Permanence, Return, Scope, Settled, Trouble,
     Verdict,

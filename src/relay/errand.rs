@@ -103,6 +103,11 @@ impl PoolErrand {
         self.accepted
     }
 
+    /// Whether the message for whose sake the session was opened asks to be told of its delivery.
+    pub(super) fn asks_to_be_notified(&self) -> bool {
+        self.first.as_ref().is_some_and(|message| message.envelope.notify.is_some())
+    }
+
     fn may_draw(&self) -> bool {
         self.drawn < self.allowance.messages && Instant::now() < self.allowance.until
     }

@@ -25,7 +25,7 @@ use super::settle::Accounting;
 use super::submit::{Reports, Retry, SessionEvent, Submit, Work};
 use super::trouble::{describe, trouble_of};
 use crate::mail::{Gate, Message, Phase, Refused, Return, Trouble};
-use crate::smtp::{Close, SmtpError, Terms, Transcript};
+use crate::smtp::{Close, Extension, SmtpError, Terms, Transcript};
 
 /// How often what waits is handed back while no session can be opened.
 const HAND_BACK: Duration = Duration::from_secs(1);
@@ -197,6 +197,9 @@ impl RelayPool {
         };
         let open = attempt.succeed();
         reports.session(SessionEvent::Opened);
+        if errand.asks_to_be_notified() && !session.extensions().offers(Extension::Dsn) {
+            reports.session(SessionEvent::WithoutDsn);
+        }
         shared.idle.changed.notify_one();
         if let Some(most) = session.extensions().transactions_limit() {
             let most = u32::try_from(most).unwrap_or(u32::MAX);

@@ -162,6 +162,9 @@ pub enum Report {
 pub enum SessionEvent {
     /// It is greeted, encrypted and authenticated.
     Opened,
+    /// It was opened just now for a message that asks to be told of its delivery, and its server does not
+    /// announce DSN (RFC 3461).
+    WithoutDsn,
     /// It ended.
     Closed {
         /// How many messages it drew.

@@ -8,12 +8,18 @@ use std::io::Write as _;
 
 use thiserror::Error;
 
-use crate::mail::Address;
+use crate::mail::{Address, Condition, Ret};
 
 /// RFC 5321, 4.5.3.1.4: octets of a command line, CRLF included.
 const LINE_LIMIT: usize = 512;
-/// RFC 1870, 6: what SIZE adds to the line of MAIL. RFC 6152 adds 17 for BODY, RFC 6531 10 for SMTPUTF8.
-const MAIL_PARAMETERS: usize = 26 + 17 + 10;
+/// RFC 1870, 6: what SIZE adds to the line of MAIL. RFC 6152 adds 17 for BODY, RFC 6531 10 for SMTPUTF8; RFC
+/// 3461, 4.3 and 4.4 add RET with its longest value and ENVID with one of 100 octets.
+const MAIL_PARAMETERS: usize = 26 + 17 + 10 + " RET=FULL".len() + " ENVID=".len() + 100;
+/// RFC 3461, 4.2: octets of an original recipient.
+const ORIGINAL_RECIPIENT_LIMIT: usize = 500;
+/// RFC 3461, 4.1 and 4.2: what NOTIFY and ORCPT add to the line of RCPT.
+const RCPT_PARAMETERS: usize =
+    " NOTIFY=SUCCESS,FAILURE,DELAY".len() + " ORCPT=".len() + ORIGINAL_RECIPIENT_LIMIT;
 
 /// One command.
 #[derive(Debug, Clone, Copy)]
@@ -26,8 +32,8 @@ pub enum Command<'a> {
     StartTls,
     /// MAIL FROM with its parameters.
     Mail(Mail<'a>),
-    /// RCPT TO.
-    Rcpt(&'a Address),
+    /// RCPT TO with its parameters.
+    Rcpt(Rcpt<'a>),
     /// DATA.
     Data,
     /// BDAT with so many octets behind it, the last of the message (RFC 3030, 2).
@@ -55,6 +61,20 @@ pub struct Mail<'a> {
     pub body: Option<Body>,
     /// SMTPUTF8 (RFC 6531), where it was announced and is needed.
     pub charset: Charset,
+    /// RET (RFC 3461), where DSN was announced.
+    pub ret: Option<Ret>,
+    /// ENVID (RFC 3461), where DSN was announced: what the sender calls this transaction, of at most 33
+    /// octets, so that it fits however it is written.
+    pub envid: Option<&'a str>,
+}
+
+/// The parts of RCPT.
+#[derive(Debug, Clone, Copy)]
+pub struct Rcpt<'a> {
+    /// The recipient.
+    pub forward_path: &'a Address,
+    /// NOTIFY and ORCPT (RFC 3461), where DSN was announced; empty: NOTIFY=NEVER.
+    pub notify: Option<&'a [Condition]>,
 }
 
 /// What BODY says of a message.
@@ -115,9 +135,13 @@ impl Command<'_> {
                 mail.parameters(wire);
                 limit += MAIL_PARAMETERS;
             }
-            Self::Rcpt(forward_path) => path(forward_path.as_str(), wire),
             Self::BdatLast(octets) => {
                 write!(wire, " {octets} LAST").expect("a vector takes every octet");
+            }
+            Self::Rcpt(rcpt) => {
+                path(rcpt.forward_path.as_str(), wire);
+                rcpt.parameters(wire);
+                limit += RCPT_PARAMETERS;
             }
             Self::StartTls | Self::Data | Self::Rset | Self::Quit | Self::Help => {}
         }
@@ -158,7 +182,40 @@ impl Mail<'_> {
         if self.charset == Charset::Utf8 {
             wire.extend_from_slice(b" SMTPUTF8");
         }
+        if let Some(ret) = self.ret {
+            write!(wire, " RET={}", ret.keyword()).expect("a vector takes every octet");
+        }
+        if let Some(envid) = self.envid {
+            write!(wire, " ENVID={}", xtext(envid)).expect("a vector takes every octet");
+        }
     }
+}
+
+impl Rcpt<'_> {
+    fn parameters(&self, wire: &mut Vec<u8>) {
+        let Some(conditions) = self.notify else { return };
+        let keywords: Vec<&str> = conditions.iter().map(|condition| condition.keyword()).collect();
+        let keywords = if keywords.is_empty() { "NEVER".to_owned() } else { keywords.join(",") };
+        write!(wire, " NOTIFY={keywords}").expect("a vector takes every octet");
+        let original = original_recipient(self.forward_path);
+        // One that does not fit is left out: the notification names the recipient in any case.
+        if original.len() <= ORIGINAL_RECIPIENT_LIMIT {
+            write!(wire, " ORCPT={original}").expect("a vector takes every octet");
+        }
+    }
+}
+
+/// The address as ORCPT has it: in xtext (RFC 3461, 4.2), or for SMTPUTF8 as it is but for a few characters
+/// (RFC 6533, 3).
+fn original_recipient(address: &Address) -> String {
+    if !address.needs_smtputf8() {
+        return format!("rfc822;{}", xtext(address.as_str()));
+    }
+    let unitext = address.as_str().chars().map(|letter| match letter {
+        '+' | '=' | '\\' | ' ' => format!("\\x{{{:X}}}", u32::from(letter)),
+        _ => letter.to_string(),
+    });
+    format!("utf-8;{}", unitext.collect::<String>())
 }
 
 fn path(path: &str, wire: &mut Vec<u8>) {
@@ -225,6 +282,10 @@ mod tests {
         Ok(String::from_utf8(wire).expect("text"))
     }
 
+    fn plain(forward_path: &Address) -> Rcpt<'_> {
+        Rcpt { forward_path, notify: None }
+    }
+
     #[test]
     fn commands_stand_as_the_standard_has_them() {
         let ada = Address::parse("ada@example.com").expect("valid");
@@ -238,7 +299,7 @@ mod tests {
             (Command::Mail(Mail::default()), "MAIL FROM:<>\r\n"),
             (Command::Mail(mail), "MAIL FROM:<ada@example.com>\r\n"),
             (Command::Mail(full), "MAIL FROM:<ada@example.com> SIZE=3700 BODY=8BITMIME SMTPUTF8\r\n"),
-            (Command::Rcpt(&yuser), "RCPT TO:<юзер@example.com>\r\n"),
+            (Command::Rcpt(plain(&yuser)), "RCPT TO:<юзер@example.com>\r\n"),
             (Command::Data, "DATA\r\n"),
             (Command::Rset, "RSET\r\n"),
             (Command::Quit, "QUIT\r\n"),
@@ -249,7 +310,38 @@ mod tests {
         for (command, expected) in table {
             assert_eq!(line(command, Charset::Utf8).as_deref(), Ok(expected));
         }
-        assert!(line(Command::Rcpt(&yuser), Charset::Ascii).is_err());
+        assert!(line(Command::Rcpt(plain(&yuser)), Charset::Ascii).is_err());
+    }
+
+    #[test]
+    fn notifications_are_asked_for_as_the_standard_has_it() {
+        use Condition::{Delay, Failure, Success};
+        let address = |text: &str| Address::parse(text).expect("valid");
+        let ada = address("ada@example.com");
+        let mail = Mail { reverse_path: Some(&ada), ..Mail::default() };
+        let table = [
+            (Some(Ret::Headers), None, " RET=HDRS"),
+            (Some(Ret::Full), Some("7.12.3"), " RET=FULL ENVID=7.12.3"),
+            (None, Some("a+b=c"), " ENVID=a+2Bb+3Dc"),
+        ];
+        for (ret, envid, expected) in table {
+            let found = line(Command::Mail(Mail { ret, envid, ..mail }), Charset::Ascii);
+            assert_eq!(found, Ok(format!("MAIL FROM:<ada@example.com>{expected}\r\n")));
+        }
+        let table: [(&str, &[Condition], &str); 4] = [
+            ("ada@example.com", &[Failure, Delay], " NOTIFY=FAILURE,DELAY ORCPT=rfc822;ada@example.com"),
+            ("a+b@example.com", &[], " NOTIFY=NEVER ORCPT=rfc822;a+2Bb@example.com"),
+            ("юзер+1@example.com", &[Success], " NOTIFY=SUCCESS ORCPT=utf-8;юзер\\x{2B}1@example.com"),
+            ("a=b@example.com", &[Failure], " NOTIFY=FAILURE ORCPT=rfc822;a+3Db@example.com"),
+        ];
+        for (path, conditions, expected) in table {
+            let path = address(path);
+            let rcpt = Rcpt { notify: Some(conditions), ..plain(&path) };
+            assert_eq!(
+                line(Command::Rcpt(rcpt), Charset::Utf8),
+                Ok(format!("RCPT TO:<{}>{expected}\r\n", path.as_str()))
+            );
+        }
     }
 
     #[test]
@@ -286,8 +378,10 @@ mod tests {
             if let Ok(address) = Address::parse(&format!("{local}@{domain}.example")) {
                 let charset = if address.needs_smtputf8() { Charset::Utf8 } else { Charset::Ascii };
                 let mail = Mail { reverse_path: Some(&address), charset, ..Mail::default() };
-                prop_assert!(line(Command::Rcpt(&address), charset).is_ok());
+                prop_assert!(line(Command::Rcpt(plain(&address)), charset).is_ok());
                 prop_assert!(line(Command::Mail(mail), charset).is_ok());
+                let notified = Rcpt { notify: Some(&Condition::ALL), ..plain(&address) };
+                prop_assert!(line(Command::Rcpt(notified), charset).is_ok());
             }
         }
 

@@ -57,5 +57,8 @@ pub(super) fn examine(transaction: &mut Transaction, extensions: &Extensions) ->
         };
         transaction.standings[index] = Standing::Refused(answer(Phase::Rcpt, reply));
     }
+    if !extensions.offers(Extension::Dsn) {
+        transaction.message.envelope.notify = None;
+    }
     Ok(())
 }

@@ -33,6 +33,8 @@ mod error;
 mod examine;
 mod extension;
 mod mode;
+#[cfg(test)]
+mod notified;
 mod questions;
 mod reply;
 mod session;
@@ -49,7 +51,7 @@ mod window;
 mod wire;
 
 pub use auth::{Login, Mechanism, Secret};
-pub use command::{Body, Charset, Command, CommandError, Mail, xtext};
+pub use command::{Body, Charset, Command, CommandError, Mail, Rcpt, xtext};
 pub use conversation::{Close, Errand, Terms};
 pub use dialogue::{Break, Dialogue, Loss, Refusal};
 pub use error::SmtpError;

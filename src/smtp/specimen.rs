@@ -50,6 +50,7 @@ pub(crate) fn message(number: u32, paths: &[&str], content: &str) -> Message {
         envelope: Envelope {
             reverse_path: Some(address(&"s@x.example")),
             forward_paths: paths.iter().map(address).collect(),
+            notify: None,
         },
         octets: Bytes::copy_from_slice(content.as_bytes()),
         digest: Digest([0; 16]),

@@ -5,7 +5,7 @@
 
 use std::collections::VecDeque;
 
-use super::command::{Body, Charset, Command, Mail};
+use super::command::{Body, Charset, Command, Mail, Rcpt};
 use super::extension::{Extension, Extensions};
 use super::transaction::Transaction;
 use super::transparency::stuff;
@@ -86,18 +86,24 @@ impl Wire {
 
     pub(super) fn mail(&mut self, transaction: &Transaction, extensions: &Extensions) {
         let message = &transaction.message;
+        let notify = message.envelope.notify.as_ref();
+        let envid = notify.map(|_| message.batch.id.to_string());
         let mail = Mail {
             reverse_path: message.envelope.reverse_path.as_ref(),
             size: extensions.offers(Extension::Size).then_some(message.octets.len()),
             body: message.eight_bit.then_some(Body::EightBitMime),
             charset: transaction.charset,
+            ret: notify.map(|notify| notify.ret),
+            envid: envid.as_deref(),
         };
         self.say(&Command::Mail(mail), transaction.charset, Expected::Mail);
     }
 
     pub(super) fn rcpt(&mut self, transaction: &Transaction, index: usize) {
-        let path = &transaction.message.envelope.forward_paths[index];
-        self.say(&Command::Rcpt(path), transaction.charset, Expected::Rcpt(index));
+        let envelope = &transaction.message.envelope;
+        let notify = envelope.notify.as_ref().map(|notify| &*notify.on);
+        let rcpt = Rcpt { forward_path: &envelope.forward_paths[index], notify };
+        self.say(&Command::Rcpt(rcpt), transaction.charset, Expected::Rcpt(index));
     }
 
     pub(super) fn data(&mut self) {

@@ -27,6 +27,7 @@ mod missing_password;
 mod no_such_campaign;
 mod no_wait;
 mod nonsense;
+mod notifications;
 mod partial_cycle;
 mod plan_json;
 mod preview;

@@ -231,6 +231,7 @@ fn message(number: u32) -> Message {
         envelope: Envelope {
             reverse_path: Some(address("s@x.example")),
             forward_paths: paths[..count as usize].iter().map(|path| address(path)).collect(),
+            notify: None,
         },
         octets: Bytes::from(content),
         digest: Digest([0; 16]),

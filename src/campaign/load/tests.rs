@@ -4,7 +4,7 @@ use std::fs;
 
 use tempfile::TempDir;
 
-use crate::mail::{Mode, RelayName, Source};
+use crate::mail::{Condition, Mode, RelayName, Ret, Source};
 use crate::policy::Retry;
 
 use super::*;
@@ -104,6 +104,7 @@ stop_if = { rejected = "5%", after = 100 }
 retry = { first = "1m", factor = 3, max = "1h", give_up = "1d" }
 max_uncertain = 10
 eight_bit = true
+dsn = { notify = ["delay", "failure"], ret = "full" }
 [unsubscribe]
 url = "https://u.example.com/{{token}}"
 mailto = "unsubscribe@example.com"
@@ -138,6 +139,8 @@ mailto = "unsubscribe@example.com"
     assert_eq!(hours.days, [true, true, true, true, true, false, true]);
     assert_eq!(campaign.retry.max.as_secs(), 3600);
     assert_eq!((campaign.stop_if.after, campaign.max_uncertain), (100, 10));
+    let notify = campaign.notify.as_ref().expect("notifications");
+    assert_eq!((&*notify.on, notify.ret), (&[Condition::Failure, Condition::Delay][..], Ret::Full));
     assert!(campaign.list.filter.is_some());
     assert!(campaign.notes[0].contains("windows-1252, delimiter `;`, 4 columns"), "{:?}", campaign.notes);
     assert!(campaign.sources.iter().any(|(file, _)| file == "templates/partials/footer.hbs"));
@@ -197,6 +200,11 @@ fn every_setting_that_is_wrong_is_told_at_its_place() {
             "4:19: \"fry\" is not a day of the week",
         ),
         ("[send]\nwindow = { from = \"09:00\" }", "4:10: `window` has no `to`"),
+        ("[send]\ndsn = { ret = \"full\" }", "4:7: `dsn` does not say when to notify"),
+        ("[send]\ndsn = { notify = [] }", "4:18: no condition is named"),
+        ("[send]\ndsn = { notify = [\"never\", \"delay\"] }", "4:18: \"never\" stands alone"),
+        ("[send]\ndsn = { notify = \"bounce\" }", "4:18: nobody is notified of \"bounce\""),
+        ("[send]\ndsn = { notify = \"delay\", ret = \"half\" }", "4:33: \"half\" cannot come back"),
         ("[send]\nstop_if = { rejected = \"lots\" }", "4:24: \"lots\" is not a share"),
         (
             "[send]\nstop_if = { after = -1 }",

@@ -180,7 +180,7 @@ async fn all_is_sent_and_the_sessions_say_quit() {
         .iter()
         .map(|event| match event {
             SessionEvent::Closed { messages, trouble: None } => *messages,
-            SessionEvent::Opened => 0,
+            SessionEvent::Opened | SessionEvent::WithoutDsn => 0,
             SessionEvent::Closed { .. } | SessionEvent::StepsBack { .. } | SessionEvent::Failed { .. } => {
                 panic!("{event:?}")
             }
@@ -199,7 +199,10 @@ async fn a_session_leaves_before_its_messages_are_used_up() {
     assert!(accepted(&settled) == 95 && (10..=12).contains(&connections), "{connections}");
     let most = events.iter().filter_map(|event| match event {
         SessionEvent::Closed { messages, .. } => Some(*messages),
-        SessionEvent::Opened | SessionEvent::StepsBack { .. } | SessionEvent::Failed { .. } => None,
+        SessionEvent::Opened
+        | SessionEvent::WithoutDsn
+        | SessionEvent::StepsBack { .. }
+        | SessionEvent::Failed { .. } => None,
     });
     assert!(most.max() <= Some(10));
 }
@@ -270,7 +273,10 @@ async fn a_line_lost_at_the_dot_is_uncertain_and_the_others_go_on() {
     assert_eq!(settled.len(), 3);
     let trouble = events.iter().find_map(|event| match event {
         SessionEvent::Closed { trouble, .. } => trouble.as_ref(),
-        SessionEvent::Opened | SessionEvent::StepsBack { .. } | SessionEvent::Failed { .. } => None,
+        SessionEvent::Opened
+        | SessionEvent::WithoutDsn
+        | SessionEvent::StepsBack { .. }
+        | SessionEvent::Failed { .. } => None,
     });
     assert_eq!(trouble.expect("told").verdict.class, Class::Connection);
 }

@@ -55,7 +55,10 @@ async fn stream_to(stream: TcpStream, habit: impl Fn(usize) -> Option<&'static s
 fn steps_back(events: &[SessionEvent]) -> Vec<Mode> {
     let modes = events.iter().filter_map(|event| match event {
         SessionEvent::StepsBack { mode, .. } => Some(*mode),
-        SessionEvent::Opened | SessionEvent::Closed { .. } | SessionEvent::Failed { .. } => None,
+        SessionEvent::Opened
+        | SessionEvent::WithoutDsn
+        | SessionEvent::Closed { .. }
+        | SessionEvent::Failed { .. } => None,
     });
     modes.collect()
 }
