@@ -6,22 +6,22 @@ use clap::Subcommand;
 use serde_json::json;
 
 use crate::campaign::{Relay, Tls, Workspace};
-use crate::engine::{self, Asked, EngineError, Look, RelayState, Seen};
-use crate::mail::{RelayName, nearest};
+use crate::engine::{self, Asked, EngineError, Look, RelayState};
+use crate::mail::nearest;
 
 use super::ask;
 use super::error::CliError;
 use super::escape;
 use super::exit::Exit;
 use super::operator::Operator;
-use super::page::Page;
 use super::plan::warn_of;
-use super::printer::{data, heading, json};
+use super::printer::{data, json};
 use super::send::block_on;
 use super::table::{Align, Rows, Width};
 use super::words::{duration, listed, number};
 
 mod presets;
+mod seen;
 
 const TEST_HELP: &str = "\
 Examples:
@@ -62,10 +62,10 @@ pub(crate) struct TestArgs {
     #[arg(value_name = "RELAY")]
     relay: Option<String>,
     /// Ask whether there is such a mailbox (VRFY); may be given several times
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "ADDR")]
     verify: Vec<String>,
     /// Ask who is on a mailing list (EXPN); may be given several times
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "LIST")]
     expand: Vec<String>,
     /// Ask for the server's help (HELP)
     #[arg(long)]
@@ -237,47 +237,12 @@ fn test(workspace: &Workspace, operator: &Operator, args: &TestArgs) -> Result<E
         }
     };
     if operator.printer.is_json() {
-        json(&seen_as_json(name, &seen))?;
+        json(&seen::as_json(name, &seen))?;
         return Ok(Exit::Done);
     }
     show_dialogue(&seen.transcript, operator);
-    data(&text(name, &seen))?;
+    data(&seen::text(name, &seen))?;
     Ok(Exit::Done)
-}
-
-fn text(relay: &RelayName, seen: &Seen) -> String {
-    let mut page = Page::default();
-    page.line(format_args!("{}", heading(&format!("{} works", escape::line(relay.as_str())))));
-    page.fact("TLS", &escape::line(seen.tls.as_deref().unwrap_or("none")));
-    for line in &seen.certificate {
-        page.under(&escape::line(line));
-    }
-    page.fact("login", &escape::line(seen.login.as_deref().unwrap_or("not asked for")));
-    page.fact("offers", &escape::line(&seen.extensions.join(", ")));
-    for (asked, reply) in &seen.answers {
-        page.gap();
-        page.line(format_args!("  {}", heading(&escape::line(&asked.to_string()))));
-        for line in reply.text.lines() {
-            page.line(format_args!("  {} {}", reply.code, escape::line(line)));
-        }
-        if let Some(meaning) = meaning(asked, reply.code) {
-            page.line(format_args!("  {meaning}"));
-        }
-    }
-    page.into_text()
-}
-
-/// What the code of an answer means, where it is not the answer itself (RFC 5321, 3.5.3 and 4.2.3).
-fn meaning(asked: &Asked, code: u16) -> Option<&'static str> {
-    match (code, asked) {
-        (252, _) => Some("the server does not say, as most do not; it would take mail all the same"),
-        (500 | 502 | 504, _) => Some("the server does not offer that, as most do not"),
-        (530 | 535 | 538, _) => Some("the server says that only to those who log in"),
-        (550..=553, Asked::Verify(_)) => Some("the server knows nobody of that name, or does not say"),
-        (550..=553, Asked::Expand(_)) => Some("the server knows no list of that name, or does not say"),
-        (400..500, _) => Some("the server does not answer that now"),
-        _ => None,
-    }
 }
 
 /// The dialogue, to those who want details.
@@ -289,40 +254,11 @@ fn show_dialogue(transcript: &[String], operator: &Operator) {
     }
 }
 
-fn seen_as_json(relay: &RelayName, seen: &Seen) -> serde_json::Value {
-    let answers: Vec<_> = seen
-        .answers
-        .iter()
-        .map(|(asked, reply)| json!({ "asked": asked.to_string(), "code": reply.code, "text": reply.text }))
-        .collect();
-    json!({
-        "relay": relay,
-        "works": true,
-        "tls": seen.tls,
-        "certificate": seen.certificate,
-        "login": seen.login,
-        "extensions": seen.extensions,
-        "answers": answers,
-        "transcript": seen.transcript,
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
 
     use super::*;
-
-    #[test]
-    fn an_answer_that_is_none_is_put_plainly() {
-        let (help, verify) = (Asked::Help, Asked::Verify("ada".into()));
-        assert_eq!((meaning(&help, 214), meaning(&verify, 250)), (None, None));
-        let table =
-            [(252, "does not say"), (502, "does not offer that"), (550, "knows nobody"), (450, "now")];
-        for (code, words) in table {
-            assert!(meaning(&verify, code).is_some_and(|meaning| meaning.contains(words)), "{code}");
-        }
-    }
 
     #[test]
     fn rates_are_shown_as_they_are_written() {

@@ -9,8 +9,8 @@ use jiff::Timestamp;
 use secrecy::SecretString;
 
 use crate::campaign::{Relay, Relays, Workspace};
-use crate::mail::{Class, RelayName, Reply, Usage};
-use crate::relay::{Asked, Credential, Probe, RelaySettings, TokenCommand, probe};
+use crate::mail::{Class, RelayName, Usage};
+use crate::relay::{Asked, Credential, RelaySettings, TokenCommand, probe};
 use crate::sandbox::Mailbox;
 use crate::schedule::LaneSpec;
 use crate::store::{History, RelayUse};
@@ -18,6 +18,7 @@ use crate::store::{History, RelayUse};
 use super::clock::now;
 use super::error::EngineError;
 use super::rehearsal;
+use super::seen::Seen;
 use super::view::QuotaView;
 
 /// What one transaction takes on one session, for forecasts: the built-in server,
@@ -117,43 +118,6 @@ pub async fn look_at(workspace: &Workspace, name: &RelayName, look: Look) -> Res
             hint: (error.trouble.verdict.class == Class::Login).then(|| settings.login_advice()),
             transcript: error.transcript.in_words(),
         }),
-    }
-}
-
-/// What a look at a relay showed, in words.
-#[derive(Debug, Clone)]
-pub struct Seen {
-    /// The version and cipher of TLS; none in the clear.
-    pub tls: Option<String>,
-    /// The certificate, line by line.
-    pub certificate: Vec<String>,
-    /// How we logged in; none if nobody did.
-    pub login: Option<String>,
-    /// What the server announced, a keyword and its parameters each.
-    pub extensions: Vec<String>,
-    /// What was asked beside, and the answers.
-    pub answers: Vec<(Asked, Reply)>,
-    /// The dialogue, line by line, without secrets.
-    pub transcript: Vec<String>,
-}
-
-impl From<Probe> for Seen {
-    fn from(probe: Probe) -> Self {
-        let certificate = probe.certificate.map(|found| {
-            vec![
-                format!("subject {}", found.subject),
-                format!("issuer {}", found.issuer),
-                format!("valid until {}", found.expires),
-            ]
-        });
-        Self {
-            tls: probe.encryption.map(|found| format!("{} {}", found.version, found.cipher)),
-            certificate: certificate.unwrap_or_default(),
-            login: probe.mechanism.map(|mechanism| mechanism.name().to_owned()),
-            extensions: probe.extensions.lines().to_vec(),
-            answers: probe.answers,
-            transcript: probe.transcript.in_words(),
-        }
     }
 }
 

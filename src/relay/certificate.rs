@@ -1,8 +1,11 @@
-//! The few facts of a certificate that people ask for: for whom, by whom, until when.
+//! The few facts of a certificate that people ask for: for whom, by whom, from when until when.
 //!
 //! A reader of DER (X.690) that goes just as far as RFC 5280, 4.1 needs it to. It decides nothing: whether a
 //! certificate is believed is decided by rustls, before this is called.
 
+use std::net::IpAddr;
+
+use aws_lc_rs::digest;
 use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
@@ -13,6 +16,15 @@ const VERSION: u8 = 0xa0;
 const UTC_TIME: u8 = 0x17;
 const GENERALIZED_TIME: u8 = 0x18;
 const OBJECT_IDENTIFIER: u8 = 0x06;
+const OCTET_STRING: u8 = 0x04;
+const EXTENSIONS: u8 = 0xa3;
+/// RFC 5280, 4.2.1.6: the choices of a name that are looked at.
+const DNS_NAME: u8 = 0x82;
+const IP_ADDRESS: u8 = 0x87;
+/// 2.5.29.17, the alternative names of the subject.
+const ALTERNATIVE_NAMES: &[u8] = &[0x55, 0x1d, 0x11];
+/// Names that are kept: certificates of large hosters hold a hundred.
+const NAMES_LIMIT: usize = 200;
 /// 2.5.4.3, the common name, and 2.5.4.10, the organization.
 const COMMON_NAME: &[u8] = &[0x55, 4, 3];
 const ORGANIZATION: &[u8] = &[0x55, 4, 10];
@@ -24,8 +36,14 @@ pub struct Certificate {
     pub subject: String,
     /// Who signed it, in the same way.
     pub issuer: String,
+    /// The hosts and addresses that it is for, as it writes them. Show them escaped.
+    pub names: Vec<String>,
+    /// From when it holds.
+    pub begins: Timestamp,
     /// Until when it holds.
     pub expires: Timestamp,
+    /// The SHA-256 of the whole certificate, in pairs of hexadecimal digits.
+    pub fingerprint: String,
 }
 
 impl Certificate {
@@ -40,12 +58,40 @@ impl Certificate {
         fields.element()?; // the algorithm of the signature
         let issuer = name(fields.next(SEQUENCE)?);
         let mut validity = Der(fields.next(SEQUENCE)?);
-        validity.element()?; // since when
-        let (tag, until) = validity.element()?;
-        let expires = time(tag, until)?;
+        let mut moment = || validity.element().and_then(|(tag, octets)| time(tag, octets));
+        let (begins, expires) = (moment()?, moment()?);
         let subject = name(fields.next(SEQUENCE)?);
-        Some(Self { subject, issuer, expires })
+        fields.element()?; // the subject's key
+        let names = std::iter::from_fn(|| fields.element()).find(|(tag, _)| *tag == EXTENSIONS);
+        let names = names.and_then(|(_, extensions)| alternative_names(extensions)).unwrap_or_default();
+        let digest = digest::digest(&digest::SHA256, der);
+        let pairs: Vec<String> = digest.as_ref().iter().map(|octet| format!("{octet:02X}")).collect();
+        Some(Self { subject, issuer, names, begins, expires, fingerprint: pairs.join(":") })
     }
+}
+
+/// The hosts and addresses among the alternative names, in their order.
+fn alternative_names(extensions: &[u8]) -> Option<Vec<String>> {
+    let mut extensions = Der(Der(extensions).next(SEQUENCE)?);
+    let octets = std::iter::from_fn(|| extensions.next(SEQUENCE)).find_map(|extension| {
+        let mut fields = Der(extension);
+        let kind = fields.next(OBJECT_IDENTIFIER)?;
+        // Behind the kind it may say whether it is critical.
+        let value = std::iter::from_fn(|| fields.element()).find(|(tag, _)| *tag == OCTET_STRING);
+        value.filter(|_| kind == ALTERNATIVE_NAMES).map(|(_, value)| value)
+    })?;
+    let mut names = Der(Der(octets).next(SEQUENCE)?);
+    let shown = std::iter::from_fn(|| names.element()).filter_map(|(tag, octets)| match tag {
+        DNS_NAME => Some(String::from_utf8_lossy(octets).into_owned()),
+        IP_ADDRESS => address(octets).map(|address| address.to_string()),
+        _ => None,
+    });
+    Some(shown.take(NAMES_LIMIT).collect())
+}
+
+fn address(octets: &[u8]) -> Option<IpAddr> {
+    let v4 = <[u8; 4]>::try_from(octets).map(IpAddr::from);
+    v4.or_else(|_| <[u8; 16]>::try_from(octets).map(IpAddr::from)).ok()
 }
 
 /// The common name, or else the organization, of a sequence of sets of attributes.
@@ -123,15 +169,21 @@ mod tests {
     #[test]
     fn a_certificate_is_read_as_it_was_made() {
         let key = rcgen::KeyPair::generate().expect("a key");
-        let mut params = rcgen::CertificateParams::new(vec!["mx.example".to_owned()]).expect("a name");
+        let params =
+            rcgen::CertificateParams::new(["mx.example", "*.mx.example", "192.0.2.1"].map(ToOwned::to_owned));
+        let mut params = params.expect("names");
         params.distinguished_name = rcgen::DistinguishedName::new();
         params.distinguished_name.push(rcgen::DnType::OrganizationName, "Example");
         params.distinguished_name.push(rcgen::DnType::CommonName, "mx.example");
+        params.not_before = rcgen::date_time_ymd(2026, 1, 2);
         params.not_after = rcgen::date_time_ymd(2031, 2, 3);
         let certificate = params.self_signed(&key).expect("a certificate");
         let found = Certificate::read(certificate.der()).expect("well laid out");
         assert_eq!((found.subject.as_str(), found.issuer.as_str()), ("mx.example", "mx.example"));
+        assert_eq!(found.names, ["mx.example", "*.mx.example", "192.0.2.1"]);
+        assert_eq!(found.begins.to_string(), "2026-01-02T00:00:00Z");
         assert_eq!(found.expires.to_string(), "2031-02-03T00:00:00Z");
+        assert_eq!(found.fingerprint.len(), 32 * 3 - 1);
         for end in 0..certificate.der().len() {
             let _ = Certificate::read(&certificate.der()[..end]);
         }

@@ -65,5 +65,5 @@ pub use stream::{Encryption, Ends, Route, Stream};
 pub use timeouts::Timeouts;
 pub use tls::Trust;
 pub use transaction::{Ending, Fate, Refusals, is_ours};
-pub use transcript::{Said, Transcript};
+pub use transcript::{Said, Step, Transcript};
 pub use transparency::{Octets, Opaque, check, stuff};

@@ -12,6 +12,7 @@ use secrecy::ExposeSecret as _;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::task::spawn_blocking;
+use tokio::time::Instant;
 
 use super::auth::{Binds, Exchange, Line, Login, Mechanism, Peer, choose};
 use super::command::{Charset, Command};
@@ -82,7 +83,9 @@ impl Session<TcpStream> {
     /// # Errors
     /// Whatever kept it from being greeted, encrypted and authenticated; the transcript says how far it came.
     pub async fn open(target: &Target, transcript: &mut Transcript) -> Result<Self, SmtpError> {
+        let since = Instant::now();
         let stream = target.route.connect(&target.host, target.port, &target.timeouts).await?;
+        transcript.time("connect", since);
         let ends = Ends::of(&stream);
         let peer = stream.peer_addr().ok();
         transcript.add(|| Said::Note(format!("connected to {}", describe(ends))));
@@ -115,7 +118,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
     ) -> Result<Self, SmtpError> {
         let loopback = ends.peer.is_some_and(|peer| peer.is_loopback());
         let stream = match target.security {
-            Security::Implicit => tls(stream, target, transcript).await?,
+            Security::Implicit => {
+                let since = Instant::now();
+                let stream = tls(stream, target, transcript).await?;
+                transcript.time("TLS", since);
+                stream
+            }
             Security::StartTls => Stream::Plain(stream),
             Security::Clear if loopback || target.clear_to == ClearTo::Anywhere => Stream::Plain(stream),
             Security::Clear => return Err(SmtpError::InTheClear { host: target.host.clone() }),
@@ -128,10 +136,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
             opening = opening.start_tls(&extensions).await?;
             extensions = opening.ehlo().await?;
         }
+        let since = Instant::now();
         let mechanism = match &target.login {
             Some(login) => Some(opening.log_in(login, &extensions).await?),
             None => None,
         };
+        if mechanism.is_some() {
+            opening.transcript.time("AUTH", since);
+        }
         let connection = opening.connection;
         Ok(Self { connection, extensions, timeouts: target.timeouts, mechanism })
     }
@@ -225,16 +237,25 @@ struct Opening<'a, S> {
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Opening<'_, S> {
     async fn greeting(&mut self) -> Result<(), SmtpError> {
+        let since = Instant::now();
         let transcript = &mut *self.transcript;
         let read = |raw: &super::reply::RawReply<'_>| {
             note_reply(transcript, raw);
             raw.to_reply()
         };
         let reply = self.connection.ask(b"", Phase::Connect, &self.target.timeouts, read).await?;
+        self.transcript.time("greeting", since);
         accept(Phase::Connect, reply, 220)
     }
 
     async fn ehlo(&mut self) -> Result<Extensions, SmtpError> {
+        let since = Instant::now();
+        let extensions = self.ask_extensions().await?;
+        self.transcript.time("EHLO", since);
+        Ok(extensions)
+    }
+
+    async fn ask_extensions(&mut self) -> Result<Extensions, SmtpError> {
         let mut line = Vec::new();
         Command::Ehlo(&self.name).write(Charset::Ascii, &mut line)?;
         let transcript = &mut *self.transcript;
@@ -259,6 +280,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Opening<'_, S> {
         if !extensions.offers(Extension::StartTls) {
             return Err(SmtpError::NoStartTls);
         }
+        let since = Instant::now();
         let reply = self.say(&Command::StartTls, Phase::StartTls).await?;
         accept(Phase::StartTls, reply, 220)?;
         if self.connection.replies.has_rest() {
@@ -268,6 +290,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Opening<'_, S> {
             return Err(SmtpError::TlsSettings { what: "STARTTLS inside TLS".into() });
         };
         let stream = tls(stream, self.target, self.transcript).await?;
+        self.transcript.time("STARTTLS", since);
         Ok(Self { connection: Connection::new(stream), ..self })
     }
 

@@ -50,8 +50,13 @@ fn a_test_of_the_sandbox_asks_its_own_server() {
         .says("the server does not say")
         .says("EXPN staff")
         .says("HELP")
-        .says("214");
-    let answers = workspace.mailrun(&[&test[..], &["--json"]].concat()).ends(0).json()["answers"].take();
+        .says("214")
+        .says("takes commands in groups")
+        .says("took")
+        .says("greeting");
+    let mut seen = workspace.mailrun(&[&test[..], &["--json"]].concat()).ends(0).json();
+    assert_eq!(seen["steps"][0]["step"], "connect");
+    let answers = seen["answers"].take();
     assert_eq!(answers[2]["asked"], "EXPN staff");
     assert_eq!(answers[2]["code"], 502);
 }

@@ -199,7 +199,11 @@ async fn a_server_must_prove_that_it_knows_the_password() {
             tokio::join!(Session::begin(client, loopback(), &target, &mut transcript), play);
         assert!(first.starts_with("n,,n=ada,r="), "{first}");
         match (honesty, session) {
-            (Honesty::Knows, Ok(session)) => assert_eq!(session.mechanism(), Some(Mechanism::ScramSha256)),
+            (Honesty::Knows, Ok(session)) => {
+                assert_eq!(session.mechanism(), Some(Mechanism::ScramSha256));
+                let steps: Vec<&str> = transcript.steps().iter().map(|step| step.name).collect();
+                assert_eq!(steps, ["greeting", "EHLO", "AUTH"]);
+            }
             (Honesty::Pretends | Honesty::Presumes, Err(SmtpError::Unproven)) => {}
             (Honesty::Refuses, Err(SmtpError::LoginRefused { reply, reason })) => {
                 assert_eq!((reply.code, reason.as_str()), (535, "other-error"));
