@@ -301,7 +301,9 @@ mod tests {
         let begun = Instant::now();
         assert_eq!(peer(&route, &found).await.expect("a connection"), "127.0.0.1");
         assert!(begun.elapsed() < LIMIT / 2, "{:?}", begun.elapsed());
-        assert_eq!(route.first_of(&found), found[1], "it is remembered");
+        for _ in 0..2 {
+            assert_eq!(route.first_of(&found), found[1], "it is remembered, whoever's turn it is");
+        }
     }
 
     #[tokio::test]

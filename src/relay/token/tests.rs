@@ -73,6 +73,17 @@ async fn one_run_serves_everybody_who_asks_meanwhile() {
 }
 
 #[tokio::test]
+async fn a_token_too_short_to_be_kept_serves_those_who_waited_for_it() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let print = r#"echo "{\"access_token\":\"token-$n\",\"expires_in\":1}""#;
+    let tokens = Tokens::new(counting(folder.path(), print));
+    for token in futures_util::future::join_all((0..20).map(|_| tokens.token())).await {
+        assert_eq!(token.expect("a token").secret.expose_secret(), "token-1");
+    }
+    assert_eq!(tokens.token().await.expect("a token").secret.expose_secret(), "token-2");
+}
+
+#[tokio::test]
 async fn a_command_that_fails_fails_once_for_everybody() {
     let folder = tempfile::tempdir().expect("a folder");
     let secret = "s".repeat(80);
