@@ -176,9 +176,8 @@ impl Lanes {
                 lane.sessions += 1;
                 lane.login_refused = false;
             }
-            SessionEvent::WithoutDsn => {}
             SessionEvent::Closed { .. } => lane.sessions = lane.sessions.saturating_sub(1),
-            SessionEvent::StepsBack { .. } => {}
+            SessionEvent::WithoutDsn | SessionEvent::StepsBack { .. } => {}
             SessionEvent::Failed { trouble, .. } => {
                 lane.login_refused |= trouble.verdict.class == Class::Login;
             }
