@@ -6,79 +6,62 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 use jiff::Timestamp;
 
 use crate::mail::{Batch, BatchId, Content, Digest, Envelope, Fault, Message, Mode, PlanId, Recipient};
 
+use super::assemble::{Assembled, Stamp};
 use super::error::{RowFault, Unsound};
 use super::headers;
 use super::lint::{Partials, Role, Survey};
-use super::mime::{self, Transport};
 use super::names::{Names, Row};
 use super::preview::Preview;
-use super::template::{Engine, LARGEST, Stop, Template, View};
-use super::token::{self, CampaignTag, Keys, RecipientTag};
-use super::unsubscribe::{self, WaysOut, Whose};
+use super::program::Lines;
+use super::rendered::Blank;
+use super::template::{Engine, Stop, Template};
+use super::token::{self, CampaignTag, Keys};
+use super::unsubscribe::{self, Whose};
 use super::walk::Language;
-
-/// What To says where no recipient may be named (RFC 5322, 3.4, a group without members).
-const UNDISCLOSED: &str = "undisclosed-recipients:;";
 
 /// Composes the messages of one plan.
 pub struct Composer {
-    content: Arc<Content>,
-    keys: Keys,
-    campaign: CampaignTag,
+    pub(super) content: Arc<Content>,
+    pub(super) keys: Keys,
+    pub(super) campaign: CampaignTag,
     plan: PlanId,
-    engine: Engine,
-    parts: Parts,
+    pub(super) engine: Engine,
+    pub(super) parts: Parts,
     /// All values that the templates ask for.
     used: BTreeSet<usize>,
-    /// Those that the templates other than the link's ask handlebars for.
-    needs: BTreeSet<usize>,
-    /// Those that the link's template asks handlebars for.
-    link_needs: BTreeSet<usize>,
+    /// Those that the templates other than the link's ask for.
+    pub(super) needs: BTreeSet<usize>,
+    /// Those that the link's template asks for.
+    pub(super) link_needs: BTreeSet<usize>,
     /// Whom the link names.
-    whose: Whose,
+    pub(super) whose: Whose,
     /// From and Reply-To, as they stand in every message.
-    skeleton: Vec<u8>,
-    boundary: String,
+    pub(super) skeleton: Vec<u8>,
+    pub(super) boundary: String,
+    /// What precedes the token in the address of a mail that unsubscribes.
+    pub(super) mailto: Option<String>,
     /// Grouped mode: the token that all messages share.
-    common_token: String,
+    pub(super) common_token: String,
+    /// The memory of messages that are done with. Never more than were composed at once.
+    pub(super) blanks: Mutex<Vec<Blank>>,
 }
 
 /// The templates of a message, compiled.
 #[derive(Default)]
-struct Parts {
-    subject: Option<Template>,
-    text: Option<Template>,
-    html: Option<Template>,
-    headers: Vec<(String, Template)>,
-    name: Option<Template>,
-    link: Option<Template>,
-}
-
-/// Everything of a message that differs from one to the next, before it is encoded.
-#[derive(Debug)]
-pub(super) struct Rendered {
-    /// The display name in To; empty: none.
-    pub(super) name: String,
-    pub(super) subject: String,
-    pub(super) ways_out: WaysOut,
-    /// Name and value of the campaign's own fields.
-    pub(super) headers: Vec<(String, String)>,
-    /// The bodies with canonical lines.
-    pub(super) text: Option<String>,
-    pub(super) html: Option<String>,
-}
-
-/// What is set when a message is sent.
-struct Stamp<'a> {
-    date: &'a str,
-    id: &'a str,
+pub(super) struct Parts {
+    pub(super) subject: Option<Template>,
+    pub(super) text: Option<Template>,
+    pub(super) html: Option<Template>,
+    pub(super) headers: Vec<(String, Template)>,
+    pub(super) name: Option<Template>,
+    pub(super) link: Option<Template>,
 }
 
 /// Stands for what is set when a message is sent.
@@ -99,8 +82,14 @@ impl Composer {
         }
         let mut parts = Parts::default();
         for part in survey.parts {
-            let language = if part.role == Role::Html { Language::Html } else { Language::Plain };
-            let template = Template::new(part.parsed, part.used, language, &names);
+            let manner = match part.role {
+                Role::Html => (Language::Html, Lines::Sent),
+                Role::Text => (Language::Plain, Lines::Sent),
+                Role::Subject | Role::Header(_) | Role::Name | Role::UnsubscribeUrl => {
+                    (Language::Plain, Lines::Given)
+                }
+            };
+            let template = Template::new(part.parsed, part.used, &names, &partials.parsed, manner);
             match part.role {
                 Role::Subject => parts.subject = Some(template),
                 Role::Text => parts.text = Some(template),
@@ -118,14 +107,16 @@ impl Composer {
         let whose = Whose::of(content.mode, of_link);
         Ok(Self {
             engine: Engine::new(&content, names),
-            needs: parts.body().flat_map(Template::needs).collect(),
+            needs: parts.body().flat_map(|template| template.used.iter().copied()).collect(),
             used: parts.all().flat_map(|template| template.used.iter().copied()).collect(),
-            link_needs: parts.link.iter().flat_map(Template::needs).collect(),
+            link_needs: parts.link.iter().flat_map(|link| link.used.iter().copied()).collect(),
             parts,
             whose,
             skeleton: headers::skeleton(&content)?,
+            mailto: unsubscribe::mailbox(&content).map(unsubscribe::mailto),
             boundary: token::boundary(keys, campaign),
             common_token: token::sign(keys, campaign, None),
+            blanks: Mutex::default(),
             keys: keys.clone(),
             campaign,
             plan,
@@ -147,10 +138,12 @@ impl Composer {
         date: Timestamp,
     ) -> Result<Message, RowFault> {
         let first = recipients.first().expect("a batch has recipients");
-        let rendered = self.render(first)?;
+        let mut blank = self.blank();
+        let rendered = self.render(first, &mut blank)?;
         let date = headers::date(batch.date.unwrap_or(date));
         let stamp = Stamp { date: &date, id: &self.message_id(&batch.id) };
-        let (octets, digest) = self.assemble(first, &rendered, &stamp)?;
+        let assembled = self.assemble(first, &rendered, &stamp, Vec::new())?;
+        self.take_back(rendered, blank.octets);
         Ok(Message {
             batch: batch.clone(),
             envelope: Envelope {
@@ -158,9 +151,9 @@ impl Composer {
                 forward_paths: recipients.iter().map(|recipient| recipient.address.clone()).collect(),
                 notify: None,
             },
-            eight_bit: !octets.is_ascii(),
-            octets: Bytes::from(octets),
-            digest,
+            eight_bit: assembled.eight_bit,
+            digest: digest(&assembled),
+            octets: Bytes::from(assembled.octets),
         })
     }
 
@@ -169,8 +162,12 @@ impl Composer {
     /// # Errors
     /// Why the row gives no message; composing it would fail for the same reason.
     pub fn check(&self, recipient: &Recipient) -> Result<usize, RowFault> {
-        let rendered = self.render(recipient)?;
-        Ok(self.assemble(recipient, &rendered, &MARKER)?.0.len())
+        let mut blank = self.blank();
+        let rendered = self.render(recipient, &mut blank)?;
+        let octets = self.assemble(recipient, &rendered, &MARKER, blank.octets)?.octets;
+        let size = octets.len();
+        self.take_back(rendered, octets);
+        Ok(size)
     }
 
     /// What tells the messages of a grouped campaign apart: a hash of all values that the templates ask
@@ -191,166 +188,35 @@ impl Composer {
     /// # Errors
     /// Why the row gives no message.
     pub fn preview(&self, recipient: &Recipient) -> Result<Preview, RowFault> {
-        let rendered = self.render(recipient)?;
-        let (octets, digest) = self.assemble(recipient, &rendered, &MARKER)?;
-        Ok(Preview::new(&self.content, recipient, rendered, Bytes::from(octets), digest))
+        let rendered = self.render(recipient, &mut Blank::default())?;
+        let assembled = self.assemble(recipient, &rendered, &MARKER, Vec::new())?;
+        let digest = digest(&assembled);
+        Ok(Preview::new(&self.content, recipient, rendered, Bytes::from(assembled.octets), digest))
     }
 
     /// The Message-ID of a batch, angle brackets included: the same over all attempts and runs.
     pub fn message_id(&self, batch: &BatchId) -> String {
         let left = token::message_id(&self.keys, self.campaign, self.plan, *batch);
-        format!("<{left}@{}>", self.content.from.address.domain())
+        ["<", &left, "@", self.content.from.address.domain(), ">"].concat()
     }
 
-    fn render(&self, recipient: &Recipient) -> Result<Rendered, RowFault> {
-        let personal;
-        let token = match self.content.mode {
-            Mode::Personal => {
-                let tag = RecipientTag::new(&self.keys, &recipient.address);
-                personal = token::sign(&self.keys, self.campaign, Some(tag));
-                personal.as_str()
-            }
-            Mode::Grouped => self.common_token.as_str(),
-        };
-        let fail = |what: &str, template: &Template, stop: Stop| self.fault(recipient, what, template, stop);
-        let link = match &self.parts.link {
-            Some(template) => {
-                let row = Row { recipient, token, unsubscribe_url: "" };
-                let link = template
-                    .render(&self.engine, &View::new(row, &self.link_needs))
-                    .and_then(|link| unsubscribe::link(&link).map_err(|unsound| template.stop(unsound)));
-                Some(link.map_err(|stop| fail("unsubscribe", template, stop))?)
-            }
-            None => None,
-        };
-        let ways_out = WaysOut::new(link, self.whose, unsubscribe::mailbox(&self.content), token);
-        let view = View::new(Row { recipient, token, unsubscribe_url: ways_out.url() }, &self.needs);
-        let header = |what: &str, template: &Template| {
-            let value = template.render(&self.engine, &view).map_err(|stop| fail(what, template, stop))?;
-            Ok(headers::clean(&value).into_owned())
-        };
-        let body = |what: &str, template: Option<&Template>| {
-            template.map(|template| {
-                let text = template.render(&self.engine, &view).and_then(|text| {
-                    let empty = text.trim().is_empty();
-                    let body = if empty { Err(Unsound::Empty) } else { mime::canonical(&text) };
-                    body.map_err(|unsound| template.stop(unsound))
-                });
-                text.map_err(|stop| fail(what, template, stop))
-            })
-        };
-        let subject = self.subject();
-        let rendered = Rendered {
-            subject: header("subject", subject)?,
-            name: self
-                .parts
-                .name
-                .as_ref()
-                .map(|template| header("name", template))
-                .transpose()?
-                .unwrap_or_default(),
-            headers: self
-                .parts
-                .headers
-                .iter()
-                .map(|(name, template)| Ok((name.clone(), header(name, template)?)))
-                .collect::<Result<_, RowFault>>()?,
-            text: body("text", self.parts.text.as_ref()).transpose()?,
-            html: body("html", self.parts.html.as_ref()).transpose()?,
-            ways_out,
-        };
-        if rendered.subject.is_empty() {
-            return Err(fail("subject", subject, subject.stop(Unsound::Empty)));
-        }
-        Ok(rendered)
+    /// The templates that render with one view, and what they render with.
+    #[cfg(test)]
+    pub(super) fn templates(&self) -> (Vec<&Template>, &Engine, &BTreeSet<usize>) {
+        (self.parts.body().collect(), &self.engine, &self.needs)
     }
 
-    fn subject(&self) -> &Template {
+    pub(super) fn subject(&self) -> &Template {
         self.parts.subject.as_ref().expect("every content has a subject, and the survey keeps it")
     }
 
-    /// Encodes what was rendered and puts it together. Date and Message-ID come first, so that the digest
-    /// covers one run of octets behind them.
-    fn assemble(
+    pub(super) fn fault(
         &self,
         recipient: &Recipient,
-        rendered: &Rendered,
-        stamp: &Stamp<'_>,
-    ) -> Result<(Vec<u8>, Digest), RowFault> {
-        let bodies = [&rendered.text, &rendered.html].into_iter().flatten().map(String::len).sum::<usize>();
-        let mut out = Vec::with_capacity(bodies + bodies / 4 + 2048);
-        headers::plain(&mut out, "Date", stamp.date);
-        headers::plain(&mut out, "Message-ID", stamp.id);
-        let covered = out.len();
-        out.extend_from_slice(&self.skeleton);
-        let fail = |what: &str, template: &Template, unsound| {
-            self.fault(recipient, what, template, template.stop(unsound))
-        };
-        self.to(&mut out, recipient, rendered)
-            .map_err(|unsound| fail("name", self.parts.name.as_ref().unwrap_or(self.subject()), unsound))?;
-        headers::unstructured(&mut out, "Subject", &rendered.subject)
-            .map_err(|unsound| fail("subject", self.subject(), unsound))?;
-        if let Some(id) = &self.content.list_id {
-            headers::plain(&mut out, "List-Id", &format!("<{id}>"));
-        }
-        rendered.ways_out.write(&mut out);
-        for ((name, value), (_, template)) in rendered.headers.iter().zip(&self.parts.headers) {
-            // A field without a value says nothing.
-            if !value.is_empty() {
-                headers::unstructured(&mut out, name, value)
-                    .map_err(|unsound| fail(name, template, unsound))?;
-            }
-        }
-        self.bodies(&mut out, rendered);
-        if out.len() > LARGEST {
-            return Err(fail("message", self.subject(), Unsound::TooLarge { limit: LARGEST }));
-        }
-        let digest = Digest(head(&blake3::hash(&out[covered..])));
-        Ok((out, digest))
-    }
-
-    fn to(&self, out: &mut Vec<u8>, recipient: &Recipient, rendered: &Rendered) -> Result<(), Unsound> {
-        match (self.content.mode, &self.content.to) {
-            (Mode::Personal, _) => headers::mailbox(out, "To", &rendered.name, recipient.address.as_str()),
-            (Mode::Grouped, Some(to)) => {
-                headers::mailbox(out, "To", &headers::clean(&to.name), to.address.as_str())
-            }
-            (Mode::Grouped, None) => {
-                headers::plain(out, "To", UNDISCLOSED);
-                Ok(())
-            }
-        }
-    }
-
-    fn bodies(&self, out: &mut Vec<u8>, rendered: &Rendered) {
-        let transport = if self.content.eight_bit { Transport::EightBit } else { Transport::SevenBit };
-        let part = |out: &mut Vec<u8>, kind: &str, text: &str| {
-            mime::part(out, kind, text, mime::choose(text, transport, &self.boundary));
-        };
-        headers::plain(out, "MIME-Version", "1.0");
-        match (&rendered.text, &rendered.html) {
-            (Some(text), Some(html)) => {
-                let boundary = self.boundary.as_bytes();
-                out.extend_from_slice(b"Content-Type: multipart/alternative;\r\n boundary=\"");
-                out.extend_from_slice(boundary);
-                out.extend_from_slice(b"\"\r\n");
-                for (kind, body) in [("text/plain", text), ("text/html", html)] {
-                    out.extend_from_slice(b"\r\n--");
-                    out.extend_from_slice(boundary);
-                    out.extend_from_slice(b"\r\n");
-                    part(out, kind, body);
-                }
-                out.extend_from_slice(b"\r\n--");
-                out.extend_from_slice(boundary);
-                out.extend_from_slice(b"--\r\n");
-            }
-            (Some(text), None) => part(out, "text/plain", text),
-            (None, Some(html)) => part(out, "text/html", html),
-            (None, None) => out.extend_from_slice(b"\r\n"),
-        }
-    }
-
-    fn fault(&self, recipient: &Recipient, what: &str, template: &Template, stop: Stop) -> RowFault {
+        what: &str,
+        template: &Template,
+        stop: Stop,
+    ) -> RowFault {
         let columns = || {
             let values = template.used.iter().map(|number| self.engine.names().value(*number));
             values.filter_map(|(name, _)| {
@@ -392,6 +258,11 @@ impl fmt::Debug for Composer {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.debug_struct("Composer").field("plan", &self.plan).finish_non_exhaustive()
     }
+}
+
+/// What identifies the content of a message.
+fn digest(assembled: &Assembled) -> Digest {
+    Digest(head(&blake3::hash(&assembled.octets[assembled.covered..])))
 }
 
 /// The first sixteen octets of a hash.

@@ -1,16 +1,18 @@
 //! The functions that templates may call: those of handlebars, and a few for text.
 //!
 //! All values of a list are text, so comparisons here take text that is a number for one where the other
-//! side is a number too. A function reads its arguments and nothing else: no files, no clock.
+//! side is a number too. A function reads its arguments and nothing else: no files, no clock. What stands
+//! here is called from compiled programs, and through `taught` from handlebars; the blocks, `lookup`,
+//! `and`, `or` and `not` are those of handlebars itself there.
 
+use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::fmt::Write;
 
-use handlebars::{
-    Context, Handlebars, Helper, HelperDef, HelperResult, JsonRender, Output, RenderContext, RenderError,
-    RenderErrorReason, Renderable, ScopedJson,
-};
-use serde_json::Value as Json;
+use handlebars::JsonRender;
+use serde_json::{Number, Value as Json};
+
+use super::datum::Datum;
 
 /// Where a function may be called.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -74,70 +76,39 @@ pub(super) fn gives_way(name: &str) -> bool {
     TEXT_FUNCTIONS.iter().any(|function| function.name == name)
 }
 
-/// Teaches `engine` the functions that handlebars lacks or has otherwise.
-pub(super) fn register(engine: &mut Handlebars<'static>) {
-    engine.unregister_helper("log");
-    engine.register_helper("len", Box::new(Length));
-    for comparison in COMPARISONS {
-        engine.register_helper(comparison.name, Box::new(comparison));
-    }
-    for function in TEXT_FUNCTIONS {
-        engine.register_helper(function.name, Box::new(function));
-    }
-}
-
-fn fault(what: impl Into<String>) -> RenderError {
-    RenderErrorReason::Other(what.into()).into()
-}
-
-/// The argument at `index`; an unknown name gives nothing.
-fn argument<'a>(helper: &'a Helper<'_>, index: usize) -> Result<&'a Json, RenderError> {
-    let missing = || fault(format!("`{}` needs another argument", helper.name()));
-    helper.param(index).map(handlebars::PathAndJson::value).ok_or_else(missing)
-}
+/// Why a function took none of its arguments. Fits after "could not render: ".
+#[derive(Debug)]
+pub(super) struct Misuse(pub(super) &'static str);
 
 /// A function from text to text. Called without an argument it is not called at all: the name then is
 /// that of a column, as lists often have a column `title`.
-#[derive(Clone, Copy)]
-struct TextFunction {
-    name: &'static str,
-    apply: fn(&Json, &Helper<'_>) -> Result<String, RenderError>,
+#[derive(Debug, Clone, Copy)]
+pub(super) struct TextFunction {
+    pub(super) name: &'static str,
+    /// Takes the first argument and the second, which is missing where the function takes one.
+    pub(super) apply: for<'a> fn(Datum<'a>, &Datum<'a>) -> Result<Cow<'a, str>, Misuse>,
 }
 
-const TEXT_FUNCTIONS: [TextFunction; 6] = [
-    TextFunction { name: "default", apply: |value, helper| default(value, argument(helper, 1)?) },
-    TextFunction { name: "upper", apply: |value, _| Ok(text(value)?.to_uppercase()) },
-    TextFunction { name: "lower", apply: |value, _| Ok(text(value)?.to_lowercase()) },
-    TextFunction { name: "title", apply: |value, _| Ok(title(&text(value)?)) },
-    TextFunction { name: "truncate", apply: |value, helper| truncate(value, argument(helper, 1)?) },
-    TextFunction { name: "url_encode", apply: |value, _| Ok(url_encode(&text(value)?)) },
+/// All functions from text to text.
+pub(super) const TEXT_FUNCTIONS: [TextFunction; 6] = [
+    TextFunction { name: "default", apply: default },
+    TextFunction { name: "upper", apply: |value, _| Ok(text(value)?.to_uppercase().into()) },
+    TextFunction { name: "lower", apply: |value, _| Ok(text(value)?.to_lowercase().into()) },
+    TextFunction { name: "title", apply: |value, _| Ok(title(&text(value)?).into()) },
+    TextFunction { name: TRUNCATE, apply: truncate },
+    TextFunction { name: "url_encode", apply: |value, _| Ok(url_encode(&text(value)?).into()) },
 ];
 
-impl HelperDef for TextFunction {
-    fn call_inner<'reg: 'rc, 'rc>(
-        &self,
-        helper: &Helper<'rc>,
-        _: &'reg Handlebars<'reg>,
-        context: &'rc Context,
-        scope: &mut RenderContext<'reg, 'rc>,
-    ) -> Result<ScopedJson<'rc>, RenderError> {
-        match helper.param(0) {
-            Some(value) => Ok(Json::String((self.apply)(value.value(), helper)?).into()),
-            None => scope.evaluate(context, &format!("./{}", self.name)),
-        }
-    }
+/// The one of them that may refuse what the lint lets pass.
+pub(super) const TRUNCATE: &str = "truncate";
+
+fn text(value: Datum<'_>) -> Result<Cow<'_, str>, Misuse> {
+    value.text().ok_or(Misuse("a list is not text"))
 }
 
-fn text(value: &Json) -> Result<String, RenderError> {
-    match value {
-        Json::Array(_) | Json::Object(_) => Err(fault("a list is not text")),
-        Json::Null | Json::Bool(_) | Json::Number(_) | Json::String(_) => Ok(value.render()),
-    }
-}
-
-fn default(value: &Json, otherwise: &Json) -> Result<String, RenderError> {
+fn default<'a>(value: Datum<'a>, otherwise: &Datum<'a>) -> Result<Cow<'a, str>, Misuse> {
     let given = text(value)?;
-    if given.trim().is_empty() { text(otherwise) } else { Ok(given) }
+    if given.trim().is_empty() { text(otherwise.clone()) } else { Ok(given) }
 }
 
 /// Words begin with a capital: after white space and hyphens, and after the apostrophe of O'Hara.
@@ -164,15 +135,16 @@ fn title(text: &str) -> String {
 }
 
 /// At most `limit` characters, the last an ellipsis where something was cut.
-fn truncate(value: &Json, limit: &Json) -> Result<String, RenderError> {
+fn truncate<'a>(value: Datum<'a>, limit: &Datum<'a>) -> Result<Cow<'a, str>, Misuse> {
     let text = text(value)?;
-    let limit = number(limit)
+    let limit = limit
+        .number()
         .filter(|limit| *limit >= 1.0 && limit.fract() == 0.0)
-        .ok_or_else(|| fault("`truncate` needs a whole number from 1"))?;
+        .ok_or(Misuse("`truncate` needs a whole number from 1"))?;
     let keep = (1..).take_while(|count| f64::from(*count) < limit).take(text.len()).count();
     match text.char_indices().nth(keep) {
         Some((cut, last)) if cut + last.len_utf8() < text.len() => {
-            Ok(format!("{}\u{2026}", text[..cut].trim_end()))
+            Ok(format!("{}\u{2026}", text[..cut].trim_end()).into())
         }
         Some(_) | None => Ok(text),
     }
@@ -192,33 +164,25 @@ pub(super) fn url_encode(text: &str) -> String {
 }
 
 /// Characters of a text, items of a list.
-#[derive(Clone, Copy)]
-struct Length;
-
-impl HelperDef for Length {
-    fn call_inner<'reg: 'rc, 'rc>(
-        &self,
-        helper: &Helper<'rc>,
-        _: &'reg Handlebars<'reg>,
-        _: &'rc Context,
-        _: &mut RenderContext<'reg, 'rc>,
-    ) -> Result<ScopedJson<'rc>, RenderError> {
-        let length = match argument(helper, 0)? {
-            Json::Array(items) => items.len(),
-            value => value.render().chars().count(),
-        };
-        Ok(Json::from(length).into())
-    }
+pub(super) fn length(value: Datum<'_>) -> Number {
+    let length = match value {
+        Datum::List(items) => items.iter().count(),
+        Datum::Tree(Json::Array(items)) => items.len(),
+        Datum::Tree(json) => json.render().chars().count(),
+        value => value.text().map_or(0, |text| text.chars().count()),
+    };
+    Number::from(length)
 }
 
 /// Compares two values; as a block it renders its first or its `{{else}}` part.
-#[derive(Clone, Copy)]
-struct Comparison {
-    name: &'static str,
-    holds: fn(&Json, &Json) -> bool,
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Comparison {
+    pub(super) name: &'static str,
+    pub(super) holds: fn(&Datum<'_>, &Datum<'_>) -> bool,
 }
 
-const COMPARISONS: [Comparison; 6] = [
+/// All comparisons.
+pub(super) const COMPARISONS: [Comparison; 6] = [
     Comparison { name: "eq", holds: equal },
     Comparison { name: "ne", holds: |left, right| !equal(left, right) },
     Comparison { name: "gt", holds: |left, right| order(left, right).is_some_and(Ordering::is_gt) },
@@ -227,97 +191,25 @@ const COMPARISONS: [Comparison; 6] = [
     Comparison { name: "lte", holds: |left, right| order(left, right).is_some_and(Ordering::is_le) },
 ];
 
-impl HelperDef for Comparison {
-    fn call_inner<'reg: 'rc, 'rc>(
-        &self,
-        helper: &Helper<'rc>,
-        _: &'reg Handlebars<'reg>,
-        _: &'rc Context,
-        _: &mut RenderContext<'reg, 'rc>,
-    ) -> Result<ScopedJson<'rc>, RenderError> {
-        Ok(Json::Bool((self.holds)(argument(helper, 0)?, argument(helper, 1)?)).into())
-    }
-
-    fn call<'reg: 'rc, 'rc>(
-        &self,
-        helper: &Helper<'rc>,
-        engine: &'reg Handlebars<'reg>,
-        context: &'rc Context,
-        scope: &mut RenderContext<'reg, 'rc>,
-        out: &mut dyn Output,
-    ) -> HelperResult {
-        let holds = (self.holds)(argument(helper, 0)?, argument(helper, 1)?);
-        if !helper.is_block() {
-            return Ok(out.write(if holds { "true" } else { "false" })?);
-        }
-        match if holds { helper.template() } else { helper.inverse() } {
-            Some(branch) => branch.render(engine, context, scope, out),
-            None => Ok(()),
-        }
-    }
-}
-
-fn number(value: &Json) -> Option<f64> {
-    match value {
-        Json::Number(number) => number.as_f64(),
-        Json::String(text) => text.trim().parse().ok().filter(|number: &f64| number.is_finite()),
-        Json::Null | Json::Bool(_) | Json::Array(_) | Json::Object(_) => None,
-    }
-}
-
 /// Two texts are equal letter by letter; a text and a number if the text is that number.
-fn equal(left: &Json, right: &Json) -> bool {
+fn equal(left: &Datum<'_>, right: &Datum<'_>) -> bool {
     match (left, right) {
-        (Json::Number(_), Json::String(_) | Json::Number(_)) | (Json::String(_), Json::Number(_)) => {
+        (Datum::Number(_), Datum::Text(_) | Datum::Number(_)) | (Datum::Text(_), Datum::Number(_)) => {
             order(left, right) == Some(Ordering::Equal)
         }
-        (left, right) => left == right,
+        (Datum::Text(left), Datum::Text(right)) => left == right,
+        (Datum::Bool(left), Datum::Bool(right)) => left == right,
+        (Datum::Tree(left), Datum::Tree(right)) => left == right,
+        (Datum::Missing | Datum::Null, Datum::Missing | Datum::Null) => true,
+        (..) => false,
     }
 }
 
 /// Numbers by size, where both are; other texts by their letters.
-fn order(left: &Json, right: &Json) -> Option<Ordering> {
-    match (number(left), number(right), left, right) {
+fn order(left: &Datum<'_>, right: &Datum<'_>) -> Option<Ordering> {
+    match (left.number(), right.number(), left, right) {
         (Some(left), Some(right), ..) => left.partial_cmp(&right),
-        (_, _, Json::String(left), Json::String(right)) => Some(left.cmp(right)),
+        (_, _, Datum::Text(left), Datum::Text(right)) => Some(left.cmp(right)),
         (..) => None,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    #[test]
-    fn functions_do_what_their_names_say() {
-        let mut engine = Handlebars::new();
-        engine.set_strict_mode(true);
-        engine.register_escape_fn(handlebars::no_escape);
-        register(&mut engine);
-        let row = json!({
-            "name": "ada o'hara-LOVELACE it's", "empty": "  ", "title": "Dr.", "n": "9", "m": "10",
-            "items": ["a", "b"], "word": "Żółw",
-        });
-        let table = [
-            ("{{upper word}} {{lower word}}", "ŻÓŁW żółw"),
-            ("{{title name}}", "Ada O'Hara-Lovelace It's"),
-            ("{{title}} {{upper title}}", "Dr. DR."),
-            ("{{default empty \"there\"}} {{default n \"x\"}}", "there 9"),
-            ("{{truncate word 3}}|{{truncate word 4}}|{{truncate word \"1\"}}", "Żó…|Żółw|…"),
-            ("{{url_encode \"a b&c=ü\"}}", "a%20b%26c%3D%C3%BC"),
-            ("{{len word}} {{len items}}", "4 2"),
-            ("{{#if (eq n 9)}}yes{{/if}}{{#eq n \"9.0\"}}{{else}}no{{/eq}}", "yesno"),
-            ("{{#if (lt n m)}}yes{{/if}}{{#gt word n}}yes{{/gt}}", "yesyes"),
-            ("{{#if (and n (not empty) (or items n))}}yes{{else}}no{{/if}}", "no"),
-        ];
-        for (template, rendered) in table {
-            let found = engine.render_template(template, &row);
-            assert_eq!(found.ok().as_deref(), Some(rendered), "{template}");
-        }
-        for template in ["{{upper items}}", "{{truncate word 0}}", "{{truncate word \"x\"}}"] {
-            assert!(engine.render_template(template, &row).is_err(), "{template}");
-        }
     }
 }

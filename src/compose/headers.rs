@@ -74,7 +74,7 @@ pub(super) fn clean(value: &str) -> Cow<'_, str> {
     if (plain || !value.chars().any(breaks_lines))
         && !value.starts_with(' ')
         && !value.ends_with(' ')
-        && !value.contains("  ")
+        && !value.as_bytes().windows(2).any(|pair| pair == b"  ")
     {
         return Cow::Borrowed(value);
     }
@@ -88,6 +88,14 @@ pub(super) fn clean(value: &str) -> Cow<'_, str> {
         }
     }
     Cow::Owned(cleaned)
+}
+
+/// The same for a value that is of no use otherwise.
+pub(super) fn cleaned(value: String) -> String {
+    match clean(&value) {
+        Cow::Borrowed(_) => value,
+        Cow::Owned(cleaned) => cleaned,
+    }
 }
 
 /// Writes `Name: value` with a value of free text (RFC 5322, 2.2.1); `value` is cleaned.

@@ -25,7 +25,7 @@ pub fn lint(content: &Content) -> Vec<Fault> {
 /// The partials of a campaign that can be read, and what is wrong with the others.
 #[derive(Debug)]
 pub(super) struct Partials<'a> {
-    parsed: BTreeMap<&'a str, Parsed<'a>>,
+    pub(super) parsed: BTreeMap<&'a str, Parsed<'a>>,
     faults: Vec<Fault>,
 }
 

@@ -6,14 +6,16 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use memchr::{memchr, memchr3, memmem};
+use memchr::memchr3;
 
+use super::body::Body;
 use super::error::Unsound;
+use super::quoted;
 
 /// RFC 5321, 4.5.3.1.6, less the CRLF: octets of a line.
 const LINE: usize = 998;
 /// RFC 2045, 6.7 (5): octets of an encoded line, less the `=` of a soft line break.
-const ENCODED_LINE: usize = 75;
+pub(super) const ENCODED_LINE: usize = 75;
 /// Octets that fill one line of base64 (RFC 2045, 6.8: 76 characters).
 const BASE64_LINE: usize = 57;
 
@@ -50,10 +52,11 @@ pub(super) enum Transport {
     EightBit,
 }
 
-/// Brings a rendered body to lines that end with CRLF, the last one included; a lone CR or LF ends a
-/// line too.
-pub(super) fn canonical(text: &str) -> Result<String, Unsound> {
-    let mut lines = String::with_capacity(text.len() + text.len() / 16 + 2);
+/// The end of a line (RFC 5322, 2.1).
+pub(super) const CRLF: &str = "\r\n";
+
+/// Writes `text` with CRLF for each end of a line in it; a lone CR or LF ends a line too.
+pub(super) fn push_lines(out: &mut String, text: &str) -> Result<(), Unsound> {
     let mut rest = text;
     while let Some(place) = memchr3(b'\n', b'\r', 0, rest.as_bytes()) {
         let end = match rest.as_bytes()[place] {
@@ -61,70 +64,90 @@ pub(super) fn canonical(text: &str) -> Result<String, Unsound> {
             b'\r' if rest.as_bytes().get(place + 1) == Some(&b'\n') => place + 2,
             _ => place + 1,
         };
-        lines.push_str(&rest[..place]);
-        lines.push_str("\r\n");
+        out.push_str(&rest[..place]);
+        out.push_str(CRLF);
         rest = &rest[end..];
     }
-    lines.push_str(rest);
-    if !lines.ends_with("\r\n") {
-        lines.push_str("\r\n");
-    }
-    Ok(lines)
+    out.push_str(rest);
+    Ok(())
 }
 
 /// What quoted-printable must write as `=XX`, wherever it stands.
-const fn is_special(byte: u8) -> bool {
+pub(super) const fn is_special(byte: u8) -> bool {
     !matches!(byte, b' '..=b'<' | b'>'..=b'~' | b'\t' | b'\r' | b'\n')
 }
 
-/// The encoding of a canonical body that stands beside `boundary`.
-pub(super) fn choose(text: &str, transport: Transport, boundary: &str) -> Encoding {
-    let ascii = text.is_ascii();
-    if (ascii || transport == Transport::EightBit)
-        && travels_unchanged(text.as_bytes())
-        && memmem::find(text.as_bytes(), boundary.as_bytes()).is_none()
-    {
-        return if ascii { Encoding::SevenBit } else { Encoding::EightBit };
+/// Octets that `body` and its fields hardly exceed, however it is encoded.
+pub(super) fn most_octets(body: &Body) -> usize {
+    let encoded = body.text().len() + 2 * body.marks().len();
+    encoded + encoded / 16 + 512
+}
+
+/// The encoding of a body that stands beside `boundary`.
+pub(super) fn choose(body: &Body, transport: Transport, boundary: &str) -> Encoding {
+    let text = body.text();
+    let looked = Look::at(body, boundary.as_bytes());
+    if looked.unchanged && (looked.ascii || transport == Transport::EightBit) {
+        return if looked.ascii { Encoding::SevenBit } else { Encoding::EightBit };
     }
-    let special = text.bytes().filter(|byte| is_special(*byte)).count();
-    let encoded = text.len() + 2 * special;
+    let encoded = text.len() + 2 * looked.special;
     let quoted_printable = encoded + encoded / ENCODED_LINE * 3;
     if quoted_printable * 3 > text.len() * 5 { Encoding::Base64 } else { Encoding::QuotedPrintable }
 }
 
-/// Whether no server or mailbox on the way would want to change a line: none too long, no control
-/// character, no white space at an end (which some trim), no `From ` (which mailbox files change to
-/// `>From `) and no dot (which SMTP doubles) at a beginning.
-fn travels_unchanged(text: &[u8]) -> bool {
-    let mut rest = text;
-    while let Some(end) = memchr(b'\n', rest) {
-        let line = &rest[..end.saturating_sub(1)];
-        if line.len() > LINE
-            || matches!(line.last(), Some(b' ' | b'\t'))
-            || line.first() == Some(&b'.')
-            || line.starts_with(b"From ")
-        {
-            return false;
+/// What decides on the encoding of a body.
+struct Look {
+    /// Octets that quoted-printable must write as `=XX`.
+    special: usize,
+    /// Whether there is nothing but ASCII.
+    ascii: bool,
+    /// Whether no server or mailbox on the way would want to change a line: none too long, no control
+    /// character, no white space at an end (which some trim), no `From ` (which mailbox files change to
+    /// `>From `) and no dot (which SMTP doubles) at a beginning, and no boundary.
+    unchanged: bool,
+}
+
+impl Look {
+    fn at(body: &Body, boundary: &[u8]) -> Self {
+        let text = body.text().as_bytes();
+        let mut looked = Self { special: 0, ascii: true, unchanged: true };
+        let mut start = 0;
+        for mark in body.marks().iter().map(|mark| *mark as usize) {
+            match text[mark] {
+                b'\n' => {
+                    let line = &text[start..mark.saturating_sub(1)];
+                    looked.unchanged &= line.len() <= LINE
+                        && !matches!(line.last(), Some(b' ' | b'\t'))
+                        && !matches!(line, [b'.', ..] | [b'F', b'r', b'o', b'm', b' ', ..]);
+                    start = mark + 1;
+                }
+                b'=' => {
+                    looked.special += 1;
+                    looked.unchanged &=
+                        text[mark..].get(1) != boundary.get(1) || !text[mark..].starts_with(boundary);
+                }
+                byte => {
+                    looked.special += 1;
+                    looked.ascii &= byte.is_ascii();
+                    looked.unchanged &= !byte.is_ascii();
+                }
+            }
         }
-        rest = &rest[end + 1..];
+        looked
     }
-    text.iter()
-        .filter(|byte| **byte < b' ' && !matches!(byte, b'\t' | b'\r' | b'\n') || **byte == 0x7f)
-        .count()
-        == 0
 }
 
 /// Writes the fields of a part, the empty line, and its text.
-pub(super) fn part(out: &mut Vec<u8>, kind: &str, text: &str, encoding: Encoding) {
+pub(super) fn part(out: &mut Vec<u8>, kind: &str, body: &Body, encoding: Encoding) {
     out.extend_from_slice(b"Content-Type: ");
     out.extend_from_slice(kind.as_bytes());
     out.extend_from_slice(b"; charset=utf-8\r\nContent-Transfer-Encoding: ");
     out.extend_from_slice(encoding.name().as_bytes());
     out.extend_from_slice(b"\r\n\r\n");
     match encoding {
-        Encoding::SevenBit | Encoding::EightBit => out.extend_from_slice(text.as_bytes()),
-        Encoding::QuotedPrintable => quoted_printable(out, text.as_bytes()),
-        Encoding::Base64 => base64(out, text.as_bytes()),
+        Encoding::SevenBit | Encoding::EightBit => out.extend_from_slice(body.text().as_bytes()),
+        Encoding::QuotedPrintable => quoted::write(out, body),
+        Encoding::Base64 => base64(out, body.text().as_bytes()),
     }
 }
 
@@ -137,61 +160,6 @@ fn base64(out: &mut Vec<u8>, text: &[u8]) {
     }
 }
 
-/// RFC 2045, 6.7, for canonical lines. A dot and an `F` that could begin `From ` are encoded at the
-/// beginning of a line, also of one that a soft break begins.
-fn quoted_printable(out: &mut Vec<u8>, text: &[u8]) {
-    let mut rest = text;
-    while let Some(end) = memchr(b'\n', rest) {
-        quoted_printable_line(out, &rest[..end.saturating_sub(1)]);
-        out.extend_from_slice(b"\r\n");
-        rest = &rest[end + 1..];
-    }
-}
-
-fn quoted_printable_line(out: &mut Vec<u8>, line: &[u8]) {
-    let (mut rest, trailing) = match line {
-        [head @ .., trailing @ (b' ' | b'\t')] => (head, Some(*trailing)),
-        line => (line, None),
-    };
-    let mut used = 0;
-    while let Some(byte) = rest.first() {
-        let escaped = match byte {
-            b'.' => used == 0,
-            b'F' => used == 0 && rest.starts_with(b"From "),
-            byte => is_special(*byte),
-        };
-        let width = if escaped { 3 } else { 1 };
-        // The last character of a line may take the octet that a soft break would need.
-        let last = rest.len() == 1 && trailing.is_none();
-        if used + width > ENCODED_LINE + usize::from(last) {
-            out.extend_from_slice(b"=\r\n");
-            used = 0;
-        } else if escaped {
-            escape(out, *byte);
-            used += width;
-            rest = &rest[1..];
-        } else {
-            // Everything up to the next octet that needs a look goes in one piece.
-            let room = ENCODED_LINE.saturating_sub(used).clamp(1, rest.len());
-            let run = rest[1..room].iter().take_while(|byte| !is_special(**byte)).count() + 1;
-            out.extend_from_slice(&rest[..run]);
-            used += run;
-            rest = &rest[run..];
-        }
-    }
-    if let Some(trailing) = trailing {
-        if used + 3 > ENCODED_LINE + 1 {
-            out.extend_from_slice(b"=\r\n");
-        }
-        escape(out, trailing);
-    }
-}
-
-fn escape(out: &mut Vec<u8>, byte: u8) {
-    const DIGITS: &[u8; 16] = b"0123456789ABCDEF";
-    out.extend_from_slice(&[b'=', DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]]);
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -202,7 +170,7 @@ mod tests {
 
     fn encoded(text: &str, encoding: Encoding) -> String {
         let mut out = Vec::new();
-        part(&mut out, "text/plain", text, encoding);
+        part(&mut out, "text/plain", &body(text), encoding);
         let out = String::from_utf8(out).expect("a part is text");
         out.split_once("\r\n\r\n").expect("fields end with an empty line").1.to_owned()
     }
@@ -222,6 +190,19 @@ mod tests {
             }
         }
         String::from_utf8(octets).expect("text")
+    }
+
+    fn canonical(text: &str) -> Result<String, Unsound> {
+        let mut body = Body::default();
+        body.push_text(text)?;
+        body.end_line();
+        Ok(body.text().to_owned())
+    }
+
+    fn body(lines: &str) -> Body {
+        let mut body = Body::default();
+        body.push_text(lines).expect("no NUL");
+        body
     }
 
     #[test]
@@ -257,11 +238,11 @@ mod tests {
             ("Привет, мир\r\n", Encoding::Base64),
         ];
         for (text, encoding) in table {
-            assert_eq!(choose(text, Transport::SevenBit, BOUNDARY), encoding, "{text:?}");
+            assert_eq!(choose(&body(text), Transport::SevenBit, BOUNDARY), encoding, "{text:?}");
         }
-        assert_eq!(choose("Привет\r\n", Transport::EightBit, BOUNDARY), Encoding::EightBit);
-        assert_eq!(choose("plain\r\n", Transport::EightBit, BOUNDARY), Encoding::SevenBit);
-        assert_eq!(choose("П \r\n", Transport::EightBit, BOUNDARY), Encoding::Base64);
+        assert_eq!(choose(&body("Привет\r\n"), Transport::EightBit, BOUNDARY), Encoding::EightBit);
+        assert_eq!(choose(&body("plain\r\n"), Transport::EightBit, BOUNDARY), Encoding::SevenBit);
+        assert_eq!(choose(&body("П \r\n"), Transport::EightBit, BOUNDARY), Encoding::Base64);
     }
 
     #[test]
@@ -282,7 +263,40 @@ mod tests {
         assert_eq!(over, format!("{}=\r\nxx\r\n", "x".repeat(75)));
     }
 
+    /// The same by looking at every octet, and so without marks.
+    fn chosen_plainly(text: &str, transport: Transport) -> Encoding {
+        let changes = |line: &str| {
+            line.len() > 998
+                || line.ends_with([' ', '\t'])
+                || line.starts_with('.')
+                || line.starts_with("From ")
+                || line.bytes().any(|byte| byte != b'\t' && byte.is_ascii_control())
+        };
+        let unchanged = !text.split("\r\n").any(changes) && !text.contains(BOUNDARY);
+        if unchanged && text.is_ascii() {
+            return Encoding::SevenBit;
+        }
+        if unchanged && transport == Transport::EightBit {
+            return Encoding::EightBit;
+        }
+        let special = text.bytes().filter(|byte| is_special(*byte)).count();
+        let encoded = text.len() + 2 * special;
+        let longer = (encoded + encoded / 75 * 3) * 3 > text.len() * 5;
+        if longer { Encoding::Base64 } else { Encoding::QuotedPrintable }
+    }
+
     proptest! {
+        #[test]
+        fn marks_and_octets_choose_the_same(
+            text in "([a-z=_ ]{1,9}|=_boundary|[.]|From |\n|[.]\n| \n|\t\n|\n[.]|ü|Ж|\u{1b}|[a-z]{600}){0,20}"
+        ) {
+            let lines = canonical(&text).expect("no NUL");
+            for transport in [Transport::SevenBit, Transport::EightBit] {
+                let chosen = choose(&body(&lines), transport, BOUNDARY);
+                prop_assert_eq!(chosen, chosen_plainly(&lines, transport));
+            }
+        }
+
         #[test]
         fn what_goes_in_comes_out(text in "(?s)([ -~]|[\t\r\n.=F]|From |.){0,400}") {
             prop_assume!(!text.contains('\0'));

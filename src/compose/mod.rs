@@ -4,18 +4,26 @@
 //! are checked before any is rendered, and nothing that stands in a list can add or end a line of a
 //! header. In reading order:
 //!
-//! - [`composer`](Composer): the message of a batch;
+//! - [`composer`](Composer): the message of a batch; `rendered`: what differs from one to the next;
+//!   `assemble`: the octets;
 //! - `preview`: the same, [to be looked at](Preview);
 //! - [`lint`]: what is wrong with the templates, before anything is rendered; beneath it `parse`, `scan`
 //!   (the tags), `walk` and `calls` (the tree), `scope` and `path` (what a name means where), `markup` (HTML);
-//! - `template`: renders one template; beneath it `names` (what a name stands for) and `functions`;
+//! - `template`: renders one template, by its program or through handlebars; `names`: what a name stands for;
+//! - `compile`: from the tree to a `program`; `places` (what stands for a name), `standing` (tags alone on
+//!   their line); `run`: follows the program for a row; `pen`: writes what it says;
+//! - `functions`: what templates may call, on a `datum`; `taught`: the same for handlebars;
 //! - `headers` and `words`: clean, encode, fold; `unsubscribe`: the ways out of the list;
-//! - `mime`: bodies and their transfer encodings;
+//! - `body`: lines, and where in them to look; `mime`: their transfer encodings; `quoted`: quoted-printable;
 //! - [`token`](issue_token): what names a recipient outside and cannot be forged;
 //! - [`error`](RowFault): what is wrong with one row.
 
+mod assemble;
+mod body;
 mod calls;
+mod compile;
 mod composer;
+mod datum;
 mod error;
 mod functions;
 mod headers;
@@ -25,9 +33,17 @@ mod mime;
 mod names;
 mod parse;
 mod path;
+mod pen;
+mod places;
 mod preview;
+mod program;
+mod quoted;
+mod rendered;
+mod run;
 mod scan;
 mod scope;
+mod standing;
+mod taught;
 mod template;
 #[cfg(test)]
 mod tests;

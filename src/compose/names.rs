@@ -4,9 +4,11 @@
 //! mailrun itself knows: [`BUILT_IN`]. A column whose cell is empty (or white space) gives its default,
 //! or nothing; a column with a separator gives a list.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use crate::mail::{Content, Recipient};
+
+use super::body::Kinds;
 
 /// The recipient's address as it is written to.
 const EMAIL: &str = "email";
@@ -88,6 +90,20 @@ impl Value {
     }
 }
 
+/// A value as one row has it.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Known<'a> {
+    /// The text it stands for; of a list, the cell as it is.
+    pub(super) text: &'a str,
+    pub(super) kinds: Kinds,
+}
+
+impl<'a> Known<'a> {
+    pub(super) fn new(text: &'a str) -> Self {
+        Self { text, kinds: Kinds::of(text) }
+    }
+}
+
 /// The items of a cell that holds a list: trimmed, without empty ones.
 pub(super) fn items<'a>(cell: &'a str, separator: &'a str) -> impl Iterator<Item = &'a str> {
     cell.split(separator).map(str::trim).filter(|item| !item.is_empty())
@@ -135,6 +151,15 @@ impl Names {
     pub(super) fn value(&self, number: usize) -> (&str, &Value) {
         let (name, value) = &self.values[number];
         (name, value)
+    }
+
+    /// The values of these `numbers` in `row`, each at its number.
+    pub(super) fn known<'a>(&'a self, row: &Row<'a>, numbers: &BTreeSet<usize>) -> Vec<Known<'a>> {
+        let mut known = vec![Known::default(); numbers.last().map_or(0, |last| last + 1)];
+        for number in numbers {
+            known[*number] = Known::new(self.values[*number].1.text(row));
+        }
+        known
     }
 
     /// All names.

@@ -4,7 +4,8 @@ use bytes::Bytes;
 
 use crate::mail::{Content, Digest, Mailbox, Mode, Recipient};
 
-use super::composer::Rendered;
+use super::body::Body;
+use super::rendered::Rendered;
 
 /// What one recipient would get: the very octets, but for Date and Message-ID, which are set when the
 /// message is sent, and the same in readable form.
@@ -60,10 +61,10 @@ impl Preview {
         if ways_out.is_one_click() {
             add("List-Unsubscribe-Post", "List-Unsubscribe=One-Click".to_owned());
         }
-        for (name, value) in own.into_iter().filter(|(_, value)| !value.is_empty()) {
-            add(&name, value);
+        for (name, value) in content.headers.keys().zip(own).filter(|(_, value)| !value.is_empty()) {
+            add(name, value);
         }
-        let readable = |text: String| text.replace("\r\n", "\n");
+        let readable = |body: Body| body.text().replace("\r\n", "\n");
         Self { octets, headers, text: text.map(readable), html: html.map(readable), digest }
     }
 }

@@ -1,29 +1,30 @@
 //! Renders one template for one row.
 //!
-//! A template of nothing but text and values (most subjects, names, links and many bodies are) becomes a
-//! [`Program::Pieces`] and is put together directly; anything else goes through handlebars. Both give the
-//! same text. Only templates that the lint passed may come here: it is what keeps handlebars from
-//! taking an unknown name for false, or from descending without end.
+//! A template is compiled to a [`Program`] where that can be done, and the program is followed for each row.
+//! What has none, and a row for which the program stops, goes through handlebars: both give the same text,
+//! and what is wrong with a row is always said by handlebars. Only templates that the lint passed may come
+//! here: it is what keeps handlebars from taking an unknown name for false, or from descending without end.
 
 use std::cell::OnceCell;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 
-use handlebars::template::{HelperTemplate, Parameter, TemplateElement};
 use handlebars::{Context, Handlebars, Output, RenderContext, RenderError, RenderErrorReason, Renderable};
 use serde_json::{Map, Value as Json};
 
 use crate::mail::{Content, Place, Source};
 
+use super::body::Body;
+use super::compile::compile;
 use super::error::Unsound;
-use super::functions;
-use super::names::{Names, Row, items};
+use super::names::{Known, Names, Row, items};
 use super::parse::{self, Parsed};
-use super::path::{From, Path};
+use super::pen::{Indented, LARGEST, Lined, Straight, escaped};
+use super::program::{Layout, Lines, Program};
+use super::run::{Detour, Run};
+use super::taught;
 use super::walk::Language;
 
-/// Octets that one message, and so any part of it, may have.
-pub(super) const LARGEST: usize = 10 << 20;
 /// Characters of handlebars' own words that are passed on.
 const WORDS: usize = 200;
 
@@ -45,7 +46,7 @@ impl Engine {
                 Language::Plain => engine.register_escape_fn(handlebars::no_escape),
                 Language::Html => engine.register_escape_fn(escaped),
             }
-            functions::register(&mut engine);
+            taught::register(&mut engine);
             for (name, source) in &content.partials {
                 engine.register_partial(name, source.text()).expect("the lint has read every partial");
             }
@@ -75,17 +76,19 @@ impl Engine {
     }
 }
 
-/// A row, and what handlebars sees of it, made when it is first asked for.
+/// A row as templates see it: what a program asks for, and what handlebars does, made when it is first
+/// asked for.
 pub(super) struct View<'a> {
     row: Row<'a>,
     used: &'a BTreeSet<usize>,
+    known: Vec<Known<'a>>,
     context: OnceCell<Context>,
 }
 
 impl<'a> View<'a> {
-    /// A view of `row` for templates that go through handlebars and ask for the values of `used` at most.
-    pub(super) fn new(row: Row<'a>, used: &'a BTreeSet<usize>) -> Self {
-        Self { row, used, context: OnceCell::new() }
+    /// A view of `row` for templates of `engine` that ask for the values of `used` at most.
+    pub(super) fn new(engine: &'a Engine, row: Row<'a>, used: &'a BTreeSet<usize>) -> Self {
+        Self { row, used, known: engine.names.known(&row, used), context: OnceCell::new() }
     }
 }
 
@@ -102,57 +105,91 @@ pub(super) struct Template {
     /// The numbers of the values it asks for.
     pub(super) used: BTreeSet<usize>,
     language: Language,
-    program: Program,
-}
-
-/// How a template is rendered.
-enum Program {
-    /// Put together piece by piece.
-    Pieces(Vec<Piece>),
-    /// Rendered by handlebars.
-    Tree(Box<handlebars::Template>),
-}
-
-enum Piece {
-    Text(String),
-    Value(usize),
-    Escaped(usize),
+    pub(super) program: Option<Program>,
+    tree: handlebars::Template,
 }
 
 impl Template {
-    pub(super) fn new(parsed: Parsed<'_>, used: BTreeSet<usize>, language: Language, names: &Names) -> Self {
-        let program = match pieces(&parsed.template, language, names) {
-            Some(pieces) => Program::Pieces(pieces),
-            None => Program::Tree(Box::new(parsed.template)),
-        };
-        Self { source: parsed.source.clone(), used, language, program }
+    /// Compiles `parsed`, which asks for the values of `used`; `partials` are those of the campaign.
+    pub(super) fn new(
+        parsed: Parsed<'_>,
+        used: BTreeSet<usize>,
+        names: &Names,
+        partials: &BTreeMap<&str, Parsed<'_>>,
+        (language, lines): (Language, Lines),
+    ) -> Self {
+        let program = compile(&parsed.template, partials, names, language, lines);
+        Self { source: parsed.source.clone(), used, language, program, tree: parsed.template }
     }
 
-    /// The values it asks handlebars for.
-    pub(super) fn needs(&self) -> impl Iterator<Item = usize> {
-        let tree = matches!(self.program, Program::Tree(_));
-        self.used.iter().copied().filter(move |_| tree)
-    }
-
-    /// Renders the template for the row of `view`.
-    pub(super) fn render(&self, engine: &Engine, view: &View<'_>) -> Result<String, Stop> {
-        let mut out = Bounded { text: String::with_capacity(2 * self.source.span.len()) };
-        match &self.program {
-            Program::Pieces(pieces) => {
-                let put =
-                    |out: &mut Bounded| pieces.iter().try_for_each(|piece| piece.put(engine, view, out));
-                put(&mut out).map_err(|_| self.stop(Unsound::TooLarge { limit: LARGEST }))?;
-            }
-            Program::Tree(tree) => {
-                let registry = match self.language {
-                    Language::Plain => &engine.plain,
-                    Language::Html => &engine.html,
-                };
-                let context = view.context.get_or_init(|| engine.context(view.used, &view.row));
-                tree.render(registry, context, &mut RenderContext::new(None), &mut out)
-                    .map_err(|error| self.explain(engine, &error))?;
-            }
+    /// Renders what goes into a header for the row of `view`.
+    pub(super) fn text(&self, engine: &Engine, view: &View<'_>) -> Result<String, Stop> {
+        match self.follow_text(engine, view) {
+            Ok(text) => Ok(text),
+            Err(Detour) => self.through_handlebars(engine, view),
         }
+    }
+
+    /// Renders a body for the row of `view`, in the memory of `old`.
+    pub(super) fn body(&self, engine: &Engine, view: &View<'_>, old: Body) -> Result<Body, Stop> {
+        let mut body = old.cleared(self.room());
+        if self.follow_body(engine, view, &mut body).is_err() {
+            body = body.cleared(0);
+            let text = self.through_handlebars(engine, view)?;
+            body.push_text(&text).map_err(|unsound| self.stop(unsound))?;
+        }
+        body.end_line();
+        Ok(body)
+    }
+
+    /// Follows the program of what goes into a header.
+    pub(super) fn follow_text(&self, engine: &Engine, view: &View<'_>) -> Result<String, Detour> {
+        let program = self.program.as_ref().ok_or(Detour)?;
+        let run = Run { names: &engine.names, known: &view.known };
+        let mut text = String::with_capacity(self.room());
+        match program.layout {
+            Layout::Straight => run.steps(&program.steps, None, &mut Straight::new(&mut text))?,
+            Layout::Indented => run.steps(&program.steps, None, &mut Indented::new(&mut text))?,
+        }
+        if text.len() > LARGEST { Err(Detour) } else { Ok(text) }
+    }
+
+    /// Follows the program of a body, whose last line may lack its end.
+    pub(super) fn follow_body(
+        &self,
+        engine: &Engine,
+        view: &View<'_>,
+        body: &mut Body,
+    ) -> Result<(), Detour> {
+        let program = self.program.as_ref().ok_or(Detour)?;
+        let whole = match program.layout {
+            Layout::Straight => {
+                let run = Run { names: &engine.names, known: &view.known };
+                let mut pen = Lined::new(body);
+                run.steps(&program.steps, None, &mut pen)?;
+                pen.is_whole()
+            }
+            Layout::Indented => body.push_text(&self.follow_text(engine, view)?).is_ok(),
+        };
+        if whole { Ok(()) } else { Err(Detour) }
+    }
+
+    /// Octets that what is rendered will hardly exceed.
+    fn room(&self) -> usize {
+        self.source.span.len() + self.source.span.len() / 4 + 64
+    }
+
+    /// Renders the template by handlebars, with the lines as they come.
+    pub(super) fn through_handlebars(&self, engine: &Engine, view: &View<'_>) -> Result<String, Stop> {
+        let registry = match self.language {
+            Language::Plain => &engine.plain,
+            Language::Html => &engine.html,
+        };
+        let context = view.context.get_or_init(|| engine.context(view.used, &view.row));
+        let mut out = Bounded { text: String::with_capacity(2 * self.source.span.len()) };
+        self.tree
+            .render(registry, context, &mut RenderContext::new(None), &mut out)
+            .map_err(|error| self.explain(engine, &error))?;
         Ok(out.text)
     }
 
@@ -189,91 +226,16 @@ impl Template {
     }
 }
 
-impl Piece {
-    fn put(&self, engine: &Engine, view: &View<'_>, out: &mut Bounded) -> io::Result<()> {
-        match self {
-            Self::Text(text) => out.write(text),
-            Self::Value(number) => out.write(engine.names.value(*number).1.text(&view.row)),
-            Self::Escaped(number) => {
-                let text = engine.names.value(*number).1.text(&view.row);
-                out.room(text.len())?;
-                escape(&mut out.text, text);
-                out.room(0)
-            }
-        }
-    }
-}
-
-/// The pieces of a template that holds nothing but text and plain names; none if it holds more.
-fn pieces(template: &handlebars::Template, language: Language, names: &Names) -> Option<Vec<Piece>> {
-    let mut pieces = Vec::with_capacity(template.elements.len());
-    for element in &template.elements {
-        match element {
-            TemplateElement::RawString(text) => pieces.push(Piece::Text(text.clone())),
-            TemplateElement::Comment(_) => {}
-            TemplateElement::HtmlExpression(call) => pieces.push(Piece::Value(plain_name(call, names)?)),
-            TemplateElement::Expression(call) => {
-                let number = plain_name(call, names)?;
-                pieces.push(match language {
-                    Language::Plain => Piece::Value(number),
-                    Language::Html => Piece::Escaped(number),
-                });
-            }
-            _ => return None,
-        }
-    }
-    Some(pieces)
-}
-
-fn plain_name(call: &HelperTemplate, names: &Names) -> Option<usize> {
-    let (Parameter::Path(_) | Parameter::Name(_)) = &call.name else { return None };
-    let path = Path::new(call.name.as_name()?);
-    match path.segments[..] {
-        [name] if call.params.is_empty() && path.up == 0 && path.from == From::Here => names.find(name),
-        _ => None,
-    }
-}
-
-/// A value as HTML holds it, in text and between quotes.
-fn escape(out: &mut String, text: &str) {
-    let mut rest = text;
-    while let Some(at) = rest.find(['&', '<', '>', '"', '\'']) {
-        out.push_str(&rest[..at]);
-        out.push_str(match rest.as_bytes()[at] {
-            b'&' => "&amp;",
-            b'<' => "&lt;",
-            b'>' => "&gt;",
-            b'"' => "&quot;",
-            _ => "&#39;",
-        });
-        rest = &rest[at + 1..];
-    }
-    out.push_str(rest);
-}
-
-fn escaped(text: &str) -> String {
-    let mut out = String::with_capacity(text.len() + 8);
-    escape(&mut out, text);
-    out
-}
-
 /// Takes what is rendered, up to [`LARGEST`] octets.
 struct Bounded {
     text: String,
 }
 
-impl Bounded {
-    fn room(&self, more: usize) -> io::Result<()> {
-        if self.text.len() + more > LARGEST {
-            return Err(io::Error::from(io::ErrorKind::FileTooLarge));
-        }
-        Ok(())
-    }
-}
-
 impl Output for Bounded {
     fn write(&mut self, segment: &str) -> io::Result<()> {
-        self.room(segment.len())?;
+        if self.text.len() + segment.len() > LARGEST {
+            return Err(io::Error::from(io::ErrorKind::FileTooLarge));
+        }
         self.text.push_str(segment);
         Ok(())
     }

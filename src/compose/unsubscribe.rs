@@ -49,25 +49,25 @@ pub(super) fn mailbox(content: &Content) -> Option<&Address> {
     }
 }
 
+/// The address of a mail to `address` that unsubscribes, but for the token at its end.
+pub(super) fn mailto(address: &Address) -> String {
+    let mut uri = "mailto:".to_owned();
+    for byte in address.as_str().bytes() {
+        // RFC 6068, 2: what may stand for itself in an address.
+        if byte.is_ascii_alphanumeric() || b"-._~@!$'*+".contains(&byte) {
+            uri.push(char::from(byte));
+        } else {
+            write!(uri, "%{byte:02X}").expect("a string takes everything");
+        }
+    }
+    uri.push_str("?subject=unsubscribe%20");
+    uri
+}
+
 impl WaysOut {
-    /// The ways out by `link`, which was checked, and by a mail to `mailbox` with `token` in its subject.
-    pub(super) fn new(link: Option<String>, whose: Whose, mailbox: Option<&Address>, token: &str) -> Self {
-        let mailto = mailbox.map(|address| {
-            let mut uri = String::with_capacity(address.as_str().len() + token.len() + 40);
-            uri.push_str("mailto:");
-            for byte in address.as_str().bytes() {
-                // RFC 6068, 2: what may stand for itself in an address.
-                if byte.is_ascii_alphanumeric() || b"-._~@!$'*+".contains(&byte) {
-                    uri.push(char::from(byte));
-                } else {
-                    write!(uri, "%{byte:02X}").expect("a string takes everything");
-                }
-            }
-            uri.push_str("?subject=unsubscribe%20");
-            uri.push_str(token);
-            uri
-        });
-        Self { link, whose, mailto }
+    /// The ways out by `link`, which was checked, and by a mail to `mailto` with `token` in its subject.
+    pub(super) fn new(link: Option<String>, whose: Whose, mailto: Option<&str>, token: &str) -> Self {
+        Self { link, whose, mailto: mailto.map(|mailto| [mailto, token].concat()) }
     }
 
     /// What `{{unsubscribe_url}}` stands for: the link, or else the mailto address.
@@ -106,8 +106,27 @@ impl WaysOut {
 
 /// A rendered link fit for a header: an http or https address whose letters outside ASCII are
 /// percent-encoded (RFC 3987, 3.1).
-pub(super) fn link(rendered: &str) -> Result<String, Unsound> {
-    let rendered = rendered.trim();
+pub(super) fn link(rendered: String) -> Result<String, Unsound> {
+    if is_fit(&rendered) { Ok(rendered) } else { mended(rendered.trim()) }
+}
+
+/// Whether there is nothing to mend, nor to refuse.
+fn is_fit(rendered: &str) -> bool {
+    rendered.len() <= LINK
+        && rendered.strip_prefix("https://").is_some_and(|rest| {
+            // All are looked at, many at a time.
+            rest.bytes().fold(true, |fit, byte| fit & byte.is_ascii_graphic() & !is_refused(byte))
+                && !rest.is_empty()
+                && !rest.starts_with(['/', '?', '#'])
+        })
+}
+
+/// What no address holds (RFC 3986, 2), though it can be seen.
+fn is_refused(byte: u8) -> bool {
+    matches!(byte, b'<' | b'>' | b'"' | b'\\' | b'^' | b'`' | b'{' | b'|' | b'}')
+}
+
+fn mended(rendered: &str) -> Result<String, Unsound> {
     let refuse = || Unsound::Link(rendered.chars().take(80).collect());
     let scheme = rendered.get(..8).unwrap_or_default().to_ascii_lowercase();
     let scheme = if scheme == "https://" {
@@ -120,8 +139,9 @@ pub(super) fn link(rendered: &str) -> Result<String, Unsound> {
     let mut link = scheme.to_owned();
     for character in rendered[scheme.len()..].chars() {
         match character {
-            ' ' | '<' | '>' | '"' | '\\' | '^' | '`' | '{' | '|' | '}' => return Err(refuse()),
+            ' ' => return Err(refuse()),
             _ if character.is_control() => return Err(refuse()),
+            _ if u8::try_from(character).is_ok_and(is_refused) => return Err(refuse()),
             _ if character.is_ascii() => link.push(character),
             _ => {
                 for byte in character.encode_utf8(&mut [0; 4]).bytes() {
@@ -156,23 +176,27 @@ mod tests {
             ("https://u.example.com/\r\nBcc: a@example.com", None),
         ];
         for (rendered, expected) in table {
-            assert_eq!(link(rendered).ok().as_deref(), expected, "{rendered:?}");
+            assert_eq!(link(rendered.to_owned()).ok().as_deref(), expected, "{rendered:?}");
         }
-        assert!(link(&format!("https://u.example.com/{}", "x".repeat(900))).is_err());
+        assert!(link(format!("https://u.example.com/{}", "x".repeat(900))).is_err());
     }
 
     #[test]
     fn there_is_always_a_way_out() {
         let address = Address::parse("un+sub%x@example.com").expect("an address");
-        let ways =
-            WaysOut::new(Some("https://u.example.com/t".into()), Whose::Recipient, Some(&address), "T");
+        let ways = WaysOut::new(
+            Some("https://u.example.com/t".into()),
+            Whose::Recipient,
+            Some(&mailto(&address)),
+            "T",
+        );
         let mut out = Vec::new();
         ways.write(&mut out);
         let expected = "List-Unsubscribe: <https://u.example.com/t>,\r\n \
             <mailto:un+sub%25x@example.com?subject=unsubscribe%20T>\r\n\
             List-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n";
         assert_eq!(String::from_utf8(out).expect("text"), expected);
-        let ways = WaysOut::new(None, Whose::Nobody, Some(&address), "T");
+        let ways = WaysOut::new(None, Whose::Nobody, Some(&mailto(&address)), "T");
         assert!(!ways.is_one_click());
         assert_eq!(ways.url(), "mailto:un+sub%25x@example.com?subject=unsubscribe%20T");
     }

@@ -22,7 +22,7 @@ use super::scope::{Astray, Scope, Scopes, Sort};
 /// How many partials one template may include, each inclusion counted.
 const INCLUSIONS: usize = 2_000;
 /// The name by which a partial includes the block it was called with.
-const PARTIAL_BLOCK: &str = "@partial-block";
+pub(super) const PARTIAL_BLOCK: &str = "@partial-block";
 
 /// What a template is part of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

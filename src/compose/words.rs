@@ -17,7 +17,12 @@ const ATOM: usize = 60;
 
 /// Whether a cleaned value can stand in a header as it is.
 pub(super) fn is_plain(value: &str) -> bool {
-    value.is_ascii() && !value.contains("=?")
+    value.is_ascii() && !looks_encoded(value)
+}
+
+/// Whether a reader could take a part of it for an encoded-word.
+fn looks_encoded(value: &str) -> bool {
+    value.as_bytes().windows(2).any(|pair| pair == b"=?")
 }
 
 /// RFC 5322, 3.2.3.
@@ -47,7 +52,7 @@ pub(super) fn phrase(out: &mut Vec<u8>, used: usize, display: &str) -> usize {
 
 /// Whether a word can stand in a phrase as it is, and leaves room on a line.
 fn is_atom(word: &str) -> bool {
-    word.len() <= ATOM && word.bytes().all(is_atext) && !word.contains("=?")
+    word.len() <= ATOM && word.bytes().all(is_atext) && !looks_encoded(word)
 }
 
 /// Writes the words of a phrase, atoms as they are and the others as encoded-words. Neighbours that need

@@ -12,6 +12,7 @@ use jiff::Timestamp;
 
 mod faults;
 mod messages;
+mod oracle;
 mod properties;
 
 fn source(text: &str) -> Source {
