@@ -4,10 +4,7 @@
 //! wait as one block, [`Group::complete`] says that the block is durable, or that the journal has failed
 //! for good. It also keeps the room: an intent is let in only if its outcome will have room as well.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
-
-use tokio::sync::oneshot;
 
 use super::error::StoreError;
 use super::frame::{FRAME_LIMIT, Lsn, Place, push};
@@ -20,9 +17,6 @@ const OUTCOME_ROOM: u64 = 512;
 /// Room kept for each recipient of an intent, in octets: a fate and its share of the replies.
 const FATE_ROOM: u64 = 48;
 
-/// Who waits for a record to be durable.
-pub(super) type Waiter = oneshot::Sender<Result<(), StoreError>>;
-
 /// Records on their way to the disk.
 #[derive(Debug)]
 pub(super) struct Group {
@@ -34,7 +28,15 @@ pub(super) struct Group {
     buffer: Vec<u8>,
     /// Kept from block to block, so that no new one is made each time.
     spare: Vec<u8>,
-    waiters: VecDeque<(Lsn, Waiter)>,
+    /// The last record that somebody waits for.
+    awaited: Lsn,
+    /// Intents in no block yet.
+    asked: usize,
+    /// Intents whose outcome is owed.
+    open: usize,
+    /// Somebody waits who waits alone: no others come to keep them company.
+    urgent: bool,
+    writer: Writer,
     space: Space,
     min_free: u64,
     /// Octets of the block that is being written.
@@ -42,6 +44,19 @@ pub(super) struct Group {
     /// Octets kept for outcomes that are owed.
     reserved: u64,
     failed: Option<Arc<StoreError>>,
+}
+
+/// What the writer of blocks does, so that it is woken only when it sleeps and should not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Writer {
+    /// It writes, or is about to look.
+    Busy,
+    /// It sleeps until it is woken.
+    Asleep,
+    /// It sleeps for a short time, as records wait that nobody waits for.
+    Patient,
+    /// It has just written, and waits a moment for others who are about to ask.
+    Lingering,
 }
 
 /// Records that are to be written and synced at once.
@@ -66,7 +81,11 @@ impl Group {
             writing: None,
             buffer: Vec::new(),
             spare: Vec::new(),
-            waiters: VecDeque::new(),
+            awaited: Lsn(next.0 - 1),
+            asked: 0,
+            open: 0,
+            urgent: false,
+            writer: Writer::Busy,
             space,
             min_free,
             in_writing: 0,
@@ -103,29 +122,26 @@ impl Group {
         if taken > self.space.room { Err(taken - self.space.room) } else { Ok(()) }
     }
 
-    /// Keeps `octets` for an outcome.
-    pub(super) fn reserve(&mut self, octets: u64) {
+    /// The record appended last is an intent: somebody waits for it, and `octets` are kept for its outcome.
+    pub(super) fn owe(&mut self, octets: u64) {
         self.reserved += octets;
+        self.open += 1;
+        self.asked += 1;
+        self.awaited = self.last();
     }
 
     /// The outcome for which `octets` were kept is written.
     pub(super) fn release(&mut self, octets: u64) {
         self.reserved = self.reserved.saturating_sub(octets);
+        self.open = self.open.saturating_sub(1);
     }
 
-    /// Adds somebody who waits for `lsn`, the record appended last. None if it is durable already.
-    pub(super) fn wait(&mut self, lsn: Lsn) -> oneshot::Receiver<Result<(), StoreError>> {
-        let (sender, receiver) = oneshot::channel();
-        match &self.failed {
-            Some(cause) => {
-                let _ = sender.send(Err(StoreError::Poisoned(Arc::clone(cause))));
-            }
-            None if lsn <= self.durable => {
-                let _ = sender.send(Ok(()));
-            }
-            None => self.waiters.push_back((lsn, sender)),
+    /// Somebody waits for `lsn` and does nothing else meanwhile.
+    pub(super) fn hurry(&mut self, lsn: Lsn) {
+        if lsn > self.durable {
+            self.awaited = self.awaited.max(lsn);
+            self.urgent = true;
         }
-        receiver
     }
 
     /// Takes all records that wait; none if there are none, or if a block is still being written.
@@ -134,17 +150,14 @@ impl Group {
             return None;
         }
         let octets = std::mem::replace(&mut self.buffer, std::mem::take(&mut self.spare));
-        let last = Lsn(self.next.0 - 1);
+        let last = self.last();
         (self.writing, self.in_writing) = (Some(last), octets.len() as u64);
+        (self.asked, self.urgent) = (0, false);
         Some(Block { octets, last })
     }
 
-    /// The block is durable, or everything has come to an end. Returns whom to wake, with what.
-    pub(super) fn complete(
-        &mut self,
-        block: Block,
-        outcome: Result<Space, StoreError>,
-    ) -> Vec<(Waiter, Result<(), StoreError>)> {
+    /// The block is durable, or everything has come to an end.
+    pub(super) fn complete(&mut self, block: Block, outcome: Result<Space, StoreError>) {
         (self.writing, self.in_writing) = (None, 0);
         match outcome {
             Ok(space) => {
@@ -152,15 +165,8 @@ impl Group {
                 self.durable = block.last;
                 self.spare = block.octets;
                 self.spare.clear();
-                let covered = self.waiters.partition_point(|(lsn, _)| *lsn <= block.last);
-                self.waiters.drain(..covered).map(|(_, waiter)| (waiter, Ok(()))).collect()
             }
-            Err(error) => {
-                let cause = Arc::new(error);
-                self.failed = Some(Arc::clone(&cause));
-                let told = || Err(StoreError::Poisoned(Arc::clone(&cause)));
-                self.waiters.drain(..).map(|(_, waiter)| (waiter, told())).collect()
-            }
+            Err(error) => self.failed = Some(Arc::new(error)),
         }
     }
 
@@ -186,11 +192,42 @@ impl Group {
 
     /// Whether somebody waits for a record that is in no block yet.
     pub(super) fn is_awaited(&self) -> bool {
-        self.waiters.back().is_some_and(|(lsn, _)| self.writing.is_none_or(|writing| *lsn > writing))
+        self.awaited > self.writing.unwrap_or(self.durable)
+    }
+
+    /// Whether nothing is gained by waiting for more. Half of all intents whose outcome is owed wait: as
+    /// many messages as are elsewhere, so that neither the disk nor the others are idle while this block is
+    /// written.
+    pub(super) fn is_ripe(&self) -> bool {
+        self.is_awaited() && (self.urgent || 2 * self.asked >= self.open)
+    }
+
+    /// Notes what the writer does.
+    pub(super) fn writer_is(&mut self, writer: Writer) {
+        self.writer = writer;
+    }
+
+    /// Whether the writer must be woken for what was appended; says so once.
+    pub(super) fn rouses(&mut self) -> bool {
+        let rouses = match self.writer {
+            Writer::Busy => false,
+            Writer::Asleep => true,
+            Writer::Patient => self.is_awaited(),
+            Writer::Lingering => self.is_ripe(),
+        };
+        if rouses {
+            self.writer = Writer::Busy;
+        }
+        rouses
     }
 
     /// Why nothing can be recorded any more, if so.
     pub(super) fn failure(&self) -> Option<StoreError> {
-        self.failed.as_ref().map(|cause| StoreError::Poisoned(Arc::clone(cause)))
+        self.cause().map(StoreError::Poisoned)
+    }
+
+    /// What the journal failed of.
+    pub(super) fn cause(&self) -> Option<Arc<StoreError>> {
+        self.failed.clone()
     }
 }

@@ -1,22 +1,28 @@
 //! The thread around the journal: a shell that takes blocks, writes them, and wakes whom they concern.
 //!
-//! It commits as soon as somebody waits, and everything else rides along; what nobody waits for is written
-//! after 5 ms at the latest. While one block is written the next one gathers, so one sync serves all
-//! sessions that asked meanwhile. With [`Pace::Inline`] there is no thread and each commit happens within
+//! It commits when half of those who are under way wait, or a moment after the first of them asked, and
+//! everything else rides along; what nobody waits for is written after 5 ms at the latest. While one block
+//! is written the next one gathers, so one sync serves all sessions that asked meanwhile. The thread is
+//! woken only when it sleeps and has reason not to. With [`Pace::Inline`] there is no thread and each commit happens within
 //! the call that asks for it, as a simulation in virtual time needs it.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use super::error::StoreError;
 use super::frame::Lsn;
+use super::group::Writer;
 use super::log::Log;
 use super::recorder::Recorder;
+use super::watermark::{Durable, Watermark};
 
 /// How long a record waits at most if nobody asks for it.
 const PATIENCE: Duration = Duration::from_millis(5);
+/// How long an intent waits at most for others to be synced with it. A sync takes about as long on a good
+/// disk, and a relay some hundred times longer to answer.
+const LINGER: Duration = Duration::from_micros(250);
 
 /// Who writes what was recorded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -32,10 +38,13 @@ pub enum Pace {
 pub(super) struct Desk {
     recorder: Mutex<Recorder>,
     log: Mutex<Log>,
+    mark: Arc<Watermark>,
     /// Rung when there is something to do.
     bell: Condvar,
     /// Rung when a block is durable or has failed.
     done: Condvar,
+    /// How many threads listen for that.
+    listeners: AtomicUsize,
     closing: AtomicBool,
     /// Set when an intent was refused for want of room, so that the room is measured again.
     short: AtomicBool,
@@ -49,12 +58,30 @@ impl Desk {
         self.recorder.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Says that there is something to do.
-    pub(super) fn ring(&self) {
+    /// Sees to it that what `append` records is written, and wakes the thread for it if it must.
+    ///
+    /// # Errors
+    /// What `append` says.
+    pub(super) fn record<T>(
+        &self,
+        append: impl FnOnce(&mut Recorder) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let (appended, rouses) = {
+            let mut recorder = self.recorder();
+            let appended = append(&mut recorder)?;
+            (appended, recorder.group.rouses())
+        };
         match self.pace {
-            Pace::Thread => self.bell.notify_one(),
+            Pace::Thread if rouses => self.bell.notify_one(),
+            Pace::Thread => {}
             Pace::Inline => self.turn(),
         }
+        Ok(appended)
+    }
+
+    /// A future that ends well when the record `lsn` is durable.
+    pub(super) fn durable(&self, lsn: Lsn) -> Durable {
+        self.mark.durable(lsn)
     }
 
     /// Says that room was short, so that it is measured again.
@@ -72,8 +99,7 @@ impl Desk {
     /// The journal has failed.
     pub(super) fn wait(&self, lsn: Lsn) -> Result<(), StoreError> {
         let mut recorder = self.recorder();
-        // Nobody listens, but the thread sees that somebody waits.
-        drop(recorder.group.wait(lsn));
+        recorder.group.hurry(lsn);
         loop {
             if recorder.group.durable() >= lsn {
                 return Ok(());
@@ -83,8 +109,12 @@ impl Desk {
             }
             match self.pace {
                 Pace::Thread => {
-                    self.bell.notify_one();
+                    if recorder.group.rouses() {
+                        self.bell.notify_one();
+                    }
+                    self.listeners.fetch_add(1, Ordering::Relaxed);
                     recorder = self.done.wait(recorder).unwrap_or_else(PoisonError::into_inner);
+                    self.listeners.fetch_sub(1, Ordering::Relaxed);
                 }
                 Pace::Inline => {
                     drop(recorder);
@@ -100,13 +130,20 @@ impl Desk {
         let Some(block) = self.recorder().group.take() else { return };
         let outcome = {
             let mut log = self.log.lock().unwrap_or_else(PoisonError::into_inner);
-            log.commit(&block.octets).and_then(|()| log.space())
+            log.commit(&block.octets).map(|()| log.space())
         };
-        let told = self.recorder().group.complete(block, outcome);
-        self.done.notify_all();
-        for (waiter, told) in told {
-            // Whoever went away in the meantime does not want to know.
-            let _ = waiter.send(told);
+        let (durable, failed) = {
+            let mut recorder = self.recorder();
+            recorder.group.complete(block, outcome);
+            (recorder.group.durable(), recorder.group.cause())
+        };
+        match failed {
+            None => self.mark.rise(durable),
+            Some(cause) => self.mark.fail(cause),
+        }
+        // Whoever began to listen before the block was complete was counted under the lock.
+        if self.listeners.load(Ordering::Relaxed) > 0 {
+            self.done.notify_all();
         }
     }
 
@@ -116,7 +153,7 @@ impl Desk {
         }
         let measured = {
             let mut log = self.log.lock().unwrap_or_else(PoisonError::into_inner);
-            log.make_room().and_then(|()| log.space())
+            log.make_room().map(|()| log.space())
         };
         // A failure here is met again, and told, by the next commit.
         if let Ok(space) = measured {
@@ -127,29 +164,44 @@ impl Desk {
     /// Waits for something to do; false when there will be nothing any more.
     fn next(&self) -> bool {
         let mut recorder = self.recorder();
+        let mut expired = false;
         loop {
             let closing = self.closing.load(Ordering::Acquire);
-            if recorder.group.failure().is_some() && closing {
-                return false;
-            }
-            let waiting = recorder.group.is_waiting() && recorder.group.failure().is_none();
-            if waiting && (closing || recorder.group.is_awaited()) || self.short.load(Ordering::Relaxed) {
-                return true;
+            let group = &recorder.group;
+            let failed = group.cause().is_some();
+            let waiting = group.is_waiting() && !failed;
+            if waiting && (closing || expired || group.is_ripe()) || self.short.load(Ordering::Relaxed) {
+                return !(failed && closing);
             }
             if closing {
                 return false;
             }
-            if !waiting {
-                recorder = self.bell.wait(recorder).unwrap_or_else(PoisonError::into_inner);
-                continue;
-            }
-            let (guard, expired) =
-                self.bell.wait_timeout(recorder, PATIENCE).unwrap_or_else(PoisonError::into_inner);
-            recorder = guard;
-            if expired.timed_out() {
-                return true;
-            }
+            let pause = match (waiting, group.is_awaited()) {
+                (false, _) => None,
+                (true, true) => Some((Writer::Lingering, LINGER)),
+                (true, false) => Some((Writer::Patient, PATIENCE)),
+            };
+            (recorder, expired) = self.sleep(recorder, pause);
         }
+    }
+
+    /// Sleeps until it is woken, or for a time; says whether that is over.
+    fn sleep<'a>(
+        &self,
+        mut recorder: MutexGuard<'a, Recorder>,
+        pause: Option<(Writer, Duration)>,
+    ) -> (MutexGuard<'a, Recorder>, bool) {
+        recorder.group.writer_is(pause.map_or(Writer::Asleep, |(writer, _)| writer));
+        let (mut recorder, expired) = match pause {
+            None => (self.bell.wait(recorder).unwrap_or_else(PoisonError::into_inner), false),
+            Some((_, pause)) => {
+                let (recorder, ended) =
+                    self.bell.wait_timeout(recorder, pause).unwrap_or_else(PoisonError::into_inner);
+                (recorder, ended.timed_out())
+            }
+        };
+        recorder.group.writer_is(Writer::Busy);
+        (recorder, expired)
     }
 }
 
@@ -165,11 +217,14 @@ impl Journal {
     /// # Errors
     /// The system has no thread for it.
     pub(super) fn start(recorder: Recorder, log: Log, pace: Pace) -> std::io::Result<Self> {
+        let mark = Arc::new(Watermark::new(recorder.group.durable()));
         let desk = Arc::new(Desk {
             recorder: Mutex::new(recorder),
             log: Mutex::new(log),
+            mark,
             bell: Condvar::new(),
             done: Condvar::new(),
+            listeners: AtomicUsize::new(0),
             closing: AtomicBool::new(false),
             short: AtomicBool::new(false),
             pace,

@@ -14,6 +14,9 @@ use super::scan::{End, Writer, last_written, scan};
 const FIRST_SEGMENT: u64 = 1 << 20;
 /// No segment is longer, in octets.
 const LAST_SEGMENT: u64 = 64 << 20;
+/// After so many commits the file system is asked again how much room it has: what is owed has its room in
+/// any case, and asking costs as much as writing a record.
+const COMMITS_A_MEASUREMENT: u32 = 64;
 /// How much of a torn end is cleared at once.
 const CLEAR_STEP: usize = 1 << 20;
 
@@ -35,6 +38,8 @@ pub(super) struct Log {
     offset: u64,
     /// The segment that follows, already allocated: number and octets.
     next: Option<(u32, u64)>,
+    /// Octets that the file system had left when it was asked last, and how many commits ago that was.
+    available: (u64, u32),
 }
 
 /// What was found when a journal was opened.
@@ -56,7 +61,7 @@ impl Log {
         visit: &mut dyn FnMut(Lsn, u32, Record) -> Result<(), StoreError>,
     ) -> Result<(Self, Opened), StoreError> {
         let end = scan(&*disk, Writer::Gone, visit)?;
-        let mut log = Self { disk, min_free, segment: end.segment, size: 0, offset: end.offset, next: None };
+        let mut log = Self { disk, min_free, segment: end.segment, size: 0, offset: end.offset, next: None, available: (0, 0) };
         let segments = log.disk.segments().map_err(|error| log.failed("list", error))?;
         let mut torn = 0;
         for (segment, length) in segments {
@@ -74,7 +79,7 @@ impl Log {
         if end.segment == 0 {
             log.advance()?;
         }
-        log.prepare()?;
+        log.make_room()?;
         Ok((log, Opened { end, torn }))
     }
 
@@ -126,7 +131,19 @@ impl Log {
                 self.advance()?;
             }
         }
-        self.prepare()
+        self.prepare()?;
+        self.available.1 += 1;
+        if self.available.1 >= COMMITS_A_MEASUREMENT {
+            self.measure()?;
+        }
+        Ok(())
+    }
+
+    /// Asks the file system how much room it has.
+    fn measure(&mut self) -> Result<u64, StoreError> {
+        let available = self.disk.available().map_err(|error| self.failed("ask for the room of", error))?;
+        self.available = (available, 0);
+        Ok(available)
     }
 
     /// Octets of the leading frames that fit into the present segment.
@@ -169,12 +186,13 @@ impl Log {
         if self.segment == 0 { FIRST_SEGMENT } else { (self.size * 2).clamp(FIRST_SEGMENT, LAST_SEGMENT) }
     }
 
-    /// Allocates the next segment if it could not be allocated before.
+    /// Allocates the next segment if it could not be allocated before, and measures the room anew.
     ///
     /// # Errors
     /// The disk failed; being full is no failure here.
     pub(super) fn make_room(&mut self) -> Result<(), StoreError> {
-        self.prepare()
+        self.prepare()?;
+        self.measure().map(|_| ())
     }
 
     /// Allocates the next segment ahead of its need; a shorter one, or none, where room is short.
@@ -182,7 +200,7 @@ impl Log {
         if self.next.is_some() {
             return Ok(());
         }
-        let available = self.disk.available().map_err(|error| self.failed("ask for the room of", error))?;
+        let available = self.measure()?;
         let mut size = self.successor();
         while size >= FIRST_SEGMENT && available < self.min_free.saturating_add(size) {
             size /= 2;
@@ -200,16 +218,12 @@ impl Log {
         Ok(())
     }
 
-    /// How much room there is, for records and on the file system.
-    ///
-    /// # Errors
-    /// The file system cannot be asked.
-    pub(super) fn space(&self) -> Result<Space, StoreError> {
-        let available = self.disk.available().map_err(|error| self.failed("ask for the room of", error))?;
+    /// How much room there is, for records and on the file system as it was measured last.
+    pub(super) fn space(&self) -> Space {
         let next = self.next.map_or(0, |(_, size)| size);
         // Frames do not straddle segments: the last stretch of each may be lost.
         let waste = FRAME_LIMIT as u64;
         let room = (self.size - self.offset).saturating_sub(waste) + next.saturating_sub(waste);
-        Ok(Space { room, available })
+        Space { room, available: self.available.0 }
     }
 }

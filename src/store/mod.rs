@@ -9,7 +9,8 @@
 //! - [`disk`](Disk): the seam; files, and `forgetful`, a disk that tears and forgets;
 //! - `record`, `frame`: what the journal says, and how a record lies in a file;
 //! - `scan`, `log`: reading to the end and telling a torn end from damage; writing behind it;
-//! - `group`, `journal`: group commit as a state machine, and the thread around it;
+//! - `group`, `journal`, `watermark`: group commit as a state machine, the thread around it, and those who
+//!   wait for it;
 //! - `book`, `ledger`, `fold`: what the records mean for a run, for the accounts, and together;
 //! - `recorder`: what happens becomes a record and is folded in;
 //! - `index`, `indexer`: sled, and the thread that keeps it up to date;
@@ -51,6 +52,7 @@ mod teller;
 #[cfg(test)]
 mod tests;
 mod trust;
+mod watermark;
 
 pub use backlog::{Backlog, Waiter};
 pub use book::{RelayUse, Standing};
@@ -65,7 +67,8 @@ pub use plan::Plan;
 pub use plans::{PlanHead, PlanWriter, plans, remove_plan};
 pub use record::{EndReason, Resolve};
 pub use settle::{Fate, RunStart};
-pub use store::{Durable, Indexing, Options, Store};
+pub use store::{Indexing, Options, Store};
 pub use suppressions::{Editing, Suppressions};
 pub use teller::{Event, Happening, Said};
 pub use trust::{Moment, Recorded, Trust};
+pub use watermark::Durable;

@@ -7,7 +7,6 @@ use std::path::{Path, PathBuf};
 
 use hashbrown::HashMap;
 use jiff::Timestamp;
-use tokio::sync::oneshot;
 
 use crate::mail::{
     Answer, Batch, Charge, Class, Delivery, Doubt, Intent, Outcome, RecipientNo, RelayNo, Return, RunNo,
@@ -91,7 +90,7 @@ impl Recorder {
             notes.push(Note::LongSilence { since: known.map(|known| known.last).unwrap_or_default() });
         }
         let trust = Trust::begin(known.as_ref(), moment)?;
-        let group = Group::new(opened.end.epoch + 1, opened.end.next, min_free, log.space()?);
+        let group = Group::new(opened.end.epoch + 1, opened.end.next, min_free, log.space());
         let mut recorder = Self { fold, group, trust, numbered, folder: folder.to_owned() };
         recorder.begin_epoch(moment, &mut notes)?;
         recorder.commit(&mut log)?;
@@ -123,12 +122,9 @@ impl Recorder {
     /// Writes all that waits; for those who have no thread for it.
     pub(super) fn commit(&mut self, log: &mut Log) -> Result<(), StoreError> {
         while let Some(block) = self.group.take() {
-            let outcome = log.commit(&block.octets).and_then(|()| log.space());
+            let outcome = log.commit(&block.octets).map(|()| log.space());
             let failure = outcome.as_ref().err().cloned();
-            for (waiter, told) in self.group.complete(block, outcome) {
-                // Whoever went away in the meantime does not want to know.
-                let _ = waiter.send(told);
-            }
+            self.group.complete(block, outcome);
             if let Some(failure) = failure {
                 return Err(failure);
             }
@@ -191,12 +187,12 @@ impl Recorder {
         self.write_if_room(&Record::Relays(RelaysNamed { run, relays, at: at.into() }))
     }
 
-    /// An end of data is about to leave.
+    /// An end of data is about to leave: once the record with this number is durable, it may.
     pub(super) fn intend(
         &mut self,
         intent: &Intent<'_>,
         moment: &Moment,
-    ) -> Result<oneshot::Receiver<Result<(), StoreError>>, StoreError> {
+    ) -> Result<Lsn, StoreError> {
         let id = intent.batch.id;
         if self.fold.runs.get(&id.run).is_none_or(|run| intent.relay.index() >= run.relays.len()) {
             return Err(StoreError::NoRun(id.run));
@@ -215,8 +211,8 @@ impl Recorder {
             charge: intent.charge,
             recipients: Spans::of(intent.recipients.iter().copied()),
         }))?;
-        self.group.reserve(owed);
-        Ok(self.group.wait(lsn))
+        self.group.owe(owed);
+        Ok(lsn)
     }
 
     /// An attempt came to its end.
@@ -242,8 +238,8 @@ impl Recorder {
             draft.add(delivery.recipient, fate, delivery, answer);
         }
         self.write(&draft.finish(Some(settled.charge)))?;
-        if settled.intended {
-            self.group.release(owed.unwrap_or_default());
+        if let Some(owed) = owed.filter(|_| settled.intended) {
+            self.group.release(owed);
         }
         Ok(())
     }

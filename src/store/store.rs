@@ -6,12 +6,10 @@
 //! more is recorded: see [`Store::is_poisoned`].
 
 use std::collections::BTreeMap;
-use std::future::Future;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
-use tokio::sync::oneshot;
 
 use crate::mail::{Account, Intent, RecipientNo, RunNo, Settled, State, Tally, Usage};
 
@@ -33,6 +31,7 @@ use super::recorder::Recorder;
 use super::settle::{Fate, RunStart};
 use super::suppressions::Suppressions;
 use super::trust::Moment;
+use super::watermark::Durable;
 
 /// How many recipients one record of the operator's names at most; more take several records.
 const NAMED_AT_ONCE: usize = 4_096;
@@ -191,12 +190,8 @@ impl Store {
     /// must be abandoned. [`StoreError::Poisoned`]: the journal has failed. [`StoreError::NoRun`]: the run
     /// or its relay was never named.
     pub fn intend(&self, intent: &Intent<'_>, moment: &Moment) -> Result<Durable, StoreError> {
-        let recorded = self.desk().recorder().intend(intent, moment);
-        match recorded {
-            Ok(durable) => {
-                self.desk().ring();
-                Ok(durable_or_poisoned(durable))
-            }
+        match self.desk().record(|recorder| recorder.intend(intent, moment)) {
+            Ok(lsn) => Ok(self.desk().durable(lsn)),
             Err(error) => {
                 if matches!(error, StoreError::Full { .. }) {
                     self.desk().ring_for_room();
@@ -216,16 +211,7 @@ impl Store {
     /// If there are not as many fates as deliveries.
     pub fn settle(&self, settled: &Settled, fates: &[Fate<'_>], at: Timestamp) -> Result<(), StoreError> {
         assert_eq!(settled.deliveries.len(), fates.len(), "each delivery has a fate");
-        let was_idle = {
-            let mut recorder = self.desk().recorder();
-            let was_idle = !recorder.group.is_waiting();
-            recorder.settle(settled, fates, at)?;
-            was_idle
-        };
-        if was_idle {
-            self.desk().ring();
-        }
-        Ok(())
+        self.desk().record(|recorder| recorder.settle(settled, fates, at))
     }
 
     /// Takes recipients out of a run who must not be written to. Durable when it returns. Those whose
@@ -380,19 +366,4 @@ struct Place {
     folder: Folder,
     lock: Lock,
     notes: Vec<Note>,
-}
-
-/// Ends well when the intent is durable.
-pub type Durable = std::pin::Pin<Box<dyn Future<Output = Result<(), StoreError>> + Send + 'static>>;
-
-fn durable_or_poisoned(told: oneshot::Receiver<Result<(), StoreError>>) -> Durable {
-    Box::pin(async move {
-        match told.await {
-            Ok(told) => told,
-            // Its sender lives as long as the journal does.
-            Err(_) => Err(StoreError::Poisoned(Arc::new(StoreError::TooLarge {
-                what: "an intent at the very end",
-            }))),
-        }
-    })
 }

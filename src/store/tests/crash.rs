@@ -93,7 +93,7 @@ fn crash_once(steps: &[Step], operations: u64, seed: u64) {
                 known.open = true;
                 known.charged += 1;
                 let batch = batch(run, recipient, known.attempts);
-                drop(recorder.intend(&intent(&batch), &moment(1)).unwrap());
+                recorder.intend(&intent(&batch), &moment(1)).unwrap();
             }
             Step::Settle(recipient, ending) => {
                 let known = &mut asked[recipient as usize];
@@ -159,7 +159,7 @@ fn an_intent_without_an_outcome_is_uncertain_and_stays_charged() {
     let disk = ForgetfulDisk::default();
     let (mut recorder, mut log) = open(&disk, 0);
     let (run, _) = recorder.begin(&run_of(2), at(0)).unwrap();
-    drop(recorder.intend(&intent(&batch(run, 1, 1)), &moment(5)).unwrap());
+    recorder.intend(&intent(&batch(run, 1, 1)), &moment(5)).unwrap();
     recorder.commit(&mut log).unwrap();
     let cut = disk.cut(1);
     for second in [10, 20] {

@@ -30,7 +30,7 @@ fn journal() -> (Vec<u8>, Vec<State>) {
     let (run, _) = recorder.begin(&run_of(6), at(0)).unwrap();
     for (recipient, ending) in (0..).zip(ENDINGS) {
         let batch = batch(run, recipient, 1);
-        drop(recorder.intend(&intent(&batch), &moment(1)).unwrap());
+        recorder.intend(&intent(&batch), &moment(1)).unwrap();
         recorder.commit(&mut log).unwrap();
         if let Some(ending) = ending {
             recorder.settle(&settled(&batch, ending), &fates(&batch, ending, 60), at(2)).unwrap();
@@ -130,7 +130,7 @@ fn a_journal_grows_over_several_segments_and_is_read_back() {
     let (run, _) = recorder.begin(&run_of(9_000), at(0)).unwrap();
     for recipient in 0..9_000 {
         let batch = batch(run, recipient, 1);
-        drop(recorder.intend(&intent(&batch), &moment(1)).unwrap());
+        recorder.intend(&intent(&batch), &moment(1)).unwrap();
         let ending = Ending::Accepted;
         recorder.settle(&settled(&batch, ending), &fates(&batch, ending, 0), at(2)).unwrap();
         if recipient % 100 == 0 {
@@ -197,9 +197,10 @@ fn a_failed_sync_is_final_and_never_tried_again() {
     let (run, _) = recorder.begin(&run_of(2), at(0)).unwrap();
     recorder.commit(&mut log).unwrap();
     disk.fail_sync_after(0);
-    let mut told = recorder.intend(&intent(&batch(run, 0, 1)), &moment(1)).unwrap();
+    let intended = recorder.intend(&intent(&batch(run, 0, 1)), &moment(1)).unwrap();
     assert!(recorder.commit(&mut log).is_err());
-    assert!(matches!(told.try_recv(), Ok(Err(StoreError::Poisoned(_)))));
+    assert!(recorder.group.durable() < intended);
+    assert!(matches!(recorder.group.failure(), Some(StoreError::Poisoned(_))));
     let operations = disk.operations();
     assert!(matches!(recorder.intend(&intent(&batch(run, 1, 1)), &moment(1)), Err(StoreError::Poisoned(_))));
     assert!(recorder.commit(&mut log).is_ok());
