@@ -25,6 +25,7 @@ use super::rehearsal;
 use super::relays::{lane_spec, relay_use};
 use super::run::Run;
 use super::samples::Samples;
+use super::settling::Wording;
 use super::view::Stage;
 
 /// Whether `send` may begin: nothing of the campaign is unfinished.
@@ -179,6 +180,7 @@ impl Run {
             suppressed,
             dead: Vec::new(),
             samples: Samples::default(),
+            wording: Wording::default(),
             picture,
             orders,
             clock,

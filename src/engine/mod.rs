@@ -10,7 +10,8 @@
 //! - `edition`: who was written to already; [`prepare`](Planned): freezes a plan; [`report`](PlanReport): foretells it; `whatif`: supposes;
 //! - [`preview`](Preview): what recipients would get;
 //! - `begin`: from a plan, or a run that stopped, to a run; `backlog`: what is left to do;
-//! - [`run`](Run): the loop; `settling`: what it does with what it hears; [`orders`](Orders): what it obeys;
+//! - [`run`](Run): the loop; `ears`: what it listens to; `settling`: what it does with what it hears;
+//!   [`orders`](Orders): what it obeys;
 //! - `lanes`: its relays, alive; [`relays`](RelayState): what they are;
 //!   [`seen`](Seen): how one looks from near by; `rehearsal`: the built-in servers;
 //! - `attempt`: from a batch to its message; `gate`: nothing leaves before its intent is on disk;
@@ -26,6 +27,7 @@ mod clock;
 mod control;
 mod desk;
 mod domains;
+mod ears;
 mod edition;
 mod error;
 mod event;

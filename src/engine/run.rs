@@ -5,13 +5,15 @@
 //! but the sessions waits for a server. The order of things that must not be broken: a batch is handed out
 //! once, answered once, and its outcome is in the journal's hands before the scheduler plans with it.
 
+use std::future::pending;
+use std::panic::resume_unwind;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use tokio::sync::mpsc::{Receiver, UnboundedReceiver, UnboundedSender};
-use tokio::time::{Instant, Interval, MissedTickBehavior, interval, sleep_until};
+use tokio::sync::mpsc::UnboundedSender;
+use tokio::task::JoinError;
+use tokio_util::task::AbortOnDropHandle;
 
 use crate::mail::{BoundKind, RecipientNo, RelayName, RelayNo, RunNo};
 use crate::relay::Report;
@@ -20,7 +22,8 @@ use crate::store::{EndReason, Plan, Store, StoreError};
 
 use super::attempt::Suppressed;
 use super::clock::Clock;
-use super::control::{Asked, Control};
+use super::control::Control;
+use super::ears::{Ears, Turn};
 use super::error::EngineError;
 use super::event::{Ending, Event};
 use super::gate::JournalGate;
@@ -28,13 +31,10 @@ use super::lanes::Lanes;
 use super::orders::{self, Orders};
 use super::picture::{Moment, Picture, work_left};
 use super::samples::Samples;
+use super::settling::Wording;
 use super::shutdown::{Shutdown, Wish};
 use super::view::{Cause, Stage, Status};
 
-/// How many reports are handled before the scheduler is asked again.
-const REPORTS_A_TURN: usize = 512;
-/// How often whoever watches is told the whole picture: as often as an eye can follow.
-const BEAT: Duration = Duration::from_millis(100);
 /// The longest sleep without a look at the clock, which may have jumped meanwhile.
 const LONGEST_SLEEP: SignedDuration = SignedDuration::from_secs(30);
 /// A pause that is over sooner is no reason to leave when told not to wait: rates and reconnections.
@@ -54,6 +54,8 @@ pub struct Run {
     pub(super) dead: Vec<(RecipientNo, String)>,
     /// In which words recipients were refused.
     pub(super) samples: Samples,
+    /// Of the batch that is being settled.
+    pub(super) wording: Wording,
     pub(super) picture: Picture,
     pub(super) orders: Orders,
     pub(super) clock: Clock,
@@ -66,44 +68,12 @@ pub struct Run {
     pub(super) waiting: Option<Wait>,
 }
 
-/// What woke the loop.
-enum Turn {
-    Reports,
-    Asked(Asked),
-    Wish(Wish),
-    Beat,
-    Due,
-}
-
 /// What the loop does next.
 enum Flow {
     /// Go on, and look again at the latest then.
     Until(Timestamp),
     /// End: with work left for this cause, or with none left.
     End(Option<Cause>),
-}
-
-/// All that can wake the loop.
-struct Ears {
-    shutdown: Shutdown,
-    requests: Receiver<Asked>,
-    reports: UnboundedReceiver<Report>,
-    beat: Interval,
-}
-
-impl Ears {
-    /// Waits for the next thing that happens, `pause` at the longest. Reports go to `inbox`.
-    async fn hear(&mut self, inbox: &mut Vec<Report>, pause: Duration) -> Turn {
-        let due = Instant::now() + pause;
-        tokio::select! {
-            biased;
-            wish = self.shutdown.wish() => Turn::Wish(wish),
-            Some(asked) = self.requests.recv() => Turn::Asked(asked),
-            _ = self.beat.tick() => Turn::Beat,
-            _ = self.reports.recv_many(inbox, REPORTS_A_TURN) => Turn::Reports,
-            () = sleep_until(due) => Turn::Due,
-        }
-    }
 }
 
 impl Run {
@@ -146,7 +116,14 @@ impl Run {
     pub async fn drive(self, events: UnboundedSender<Event>) -> Result<Ending, EngineError> {
         let path = || self.store.root().join("control");
         let shutdown = Shutdown::listen().map_err(|source| EngineError::Io { path: path(), source })?;
-        self.drive_until(shutdown, events).await
+        // Among the sessions, who wake it without waking a thread of its own.
+        let driving = AbortOnDropHandle::new(tokio::spawn(self.drive_until(shutdown, events)));
+        match driving.await.map_err(JoinError::try_into_panic) {
+            Ok(ended) => ended,
+            Err(Ok(panic)) => resume_unwind(panic),
+            // The runtime is being shut down, and this with it.
+            Err(Err(_)) => pending().await,
+        }
     }
 
     /// The same, heeding these signals.
@@ -158,11 +135,9 @@ impl Run {
         let path = self.store.root().join("control");
         let io = |source| EngineError::Io { path: path.clone(), source };
         let (control, requests) = Control::listen(self.store.root()).map_err(io)?;
-        let mut beat = interval(BEAT);
-        beat.set_missed_tick_behavior(MissedTickBehavior::Skip);
         let reports = self.lanes.open(&self.gate)?;
-        let mut ears = Ears { shutdown, requests, reports, beat };
-        let mut inbox = Vec::with_capacity(REPORTS_A_TURN);
+        let mut ears = Ears::new(shutdown, requests, reports);
+        let mut inbox = Vec::new();
         let cause = loop {
             match self.dispatch(&events) {
                 Flow::End(cause) => break cause,

@@ -1,8 +1,11 @@
 //! What a run does with what it hears: settlements into journal and scheduler, requests into answers.
 
+use std::borrow::Cow;
+use std::ops::Range;
 use std::sync::PoisonError;
 
 use jiff::Timestamp;
+use smallvec::SmallVec;
 use tokio::sync::mpsc::UnboundedSender;
 
 use crate::mail::{
@@ -76,14 +79,14 @@ impl Run {
             // Settled before: the journal has its outcome, and another would unsay it.
             return self.heed(&decision, events);
         }
-        let mut wording = Wording::default();
+        let mut wording = std::mem::take(&mut self.wording);
         for delivery in &settled.deliveries {
             if let Outcome::Rejected(answer, verdict) = &delivery.outcome {
                 self.rejected(delivery.recipient, answer, *verdict, events)?;
             }
             wording.add(delivery, || self.plan.recipient(delivery.recipient).ok());
         }
-        let fates: Vec<Fate<'_>> = settled
+        let fates: SmallVec<[Fate<'_>; 1]> = settled
             .deliveries
             .iter()
             .enumerate()
@@ -100,6 +103,9 @@ impl Run {
         if self.orders.tell == Tell::EveryDelivery {
             self.tell_each(settled, &fates, events);
         }
+        drop(fates);
+        wording.clear();
+        self.wording = wording;
         self.heed(&decision, events)
     }
 
@@ -297,35 +303,57 @@ fn said(outcome: &Outcome) -> Option<(&Answered, Option<Verdict>)> {
 /// What stands for the queue id in a stored reply, so that equal replies are stored once.
 const QUEUE_ID: &str = "{id}";
 
-/// The words and the queue id of each delivery of a batch, in its order, as the journal keeps them.
-#[derive(Default)]
-struct Wording {
-    each: Vec<(String, String)>,
+/// The words and the queue id of each delivery of a batch, in its order, as the journal keeps them. Made
+/// again for every batch in the same memory.
+#[derive(Debug, Default)]
+pub(super) struct Wording {
+    text: String,
+    /// Where in the text the words and the queue id of each stand.
+    each: Vec<(Range<usize>, Range<usize>)>,
 }
 
 impl Wording {
     fn add(&mut self, delivery: &Delivery, recipient: impl FnOnce() -> Option<Recipient>) {
         let Some((answer, _)) = said(&delivery.outcome) else {
-            self.each.push(<(String, String)>::default());
+            self.each.push((0..0, 0..0));
             return;
         };
         let reply = &answer.reply;
         let id = queue_id(reply).unwrap_or_default();
         let plain = reply.is_positive()
             && reply.text.bytes().all(|octet| matches!(octet, b' '..=b'~') && octet != b'@');
-        let text = if plain {
-            reply.text.clone()
+        let words = if plain {
+            Cow::Borrowed(reply.text.as_str())
         } else {
             let recipient = recipient();
             let addresses: Vec<&Address> = recipient.iter().map(|recipient| &recipient.address).collect();
-            words(reply, &addresses)
+            Cow::Owned(words(reply, &addresses))
         };
-        let text = if id.is_empty() { text } else { text.replacen(id, QUEUE_ID, 1) };
-        self.each.push((text, id.to_owned()));
+        let words = match words.split_once(id).filter(|_| !id.is_empty()) {
+            Some((before, after)) => self.push(&[before, QUEUE_ID, after]),
+            None => self.push(&[&words]),
+        };
+        let id = self.push(&[id]);
+        self.each.push((words, id));
+    }
+
+    fn push(&mut self, parts: &[&str]) -> Range<usize> {
+        let start = self.text.len();
+        for part in parts {
+            self.text.push_str(part);
+        }
+        start..self.text.len()
     }
 
     fn of(&self, place: usize) -> (&str, &str) {
-        self.each.get(place).map_or(("", ""), |(words, id)| (words, id))
+        let known = self.each.get(place).cloned();
+        known.map_or(("", ""), |(words, id)| (&self.text[words], &self.text[id]))
+    }
+
+    /// Forgets everything but the memory.
+    fn clear(&mut self) {
+        self.text.clear();
+        self.each.clear();
     }
 }
 

@@ -231,3 +231,81 @@ impl Group {
         self.failed.clone()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::mail::RunNo;
+    use crate::store::record::{EndReason, Millis, RunEnded};
+
+    const SPACE: Space = Space { room: 1 << 20, available: 1 << 20 };
+
+    fn group() -> Group {
+        Group::new(1, Lsn(1), 0, SPACE)
+    }
+
+    fn append(group: &mut Group) -> Lsn {
+        let record = Record::Ended(RunEnded { run: RunNo(1), reason: EndReason::Quota, at: Millis(0) });
+        group.append(&record).unwrap()
+    }
+
+    fn intend(group: &mut Group) {
+        append(group);
+        group.owe(outcome_room(1));
+    }
+
+    fn commit(group: &mut Group) {
+        let block = group.take().expect("records wait");
+        group.complete(block, Ok(SPACE));
+    }
+
+    #[test]
+    fn a_block_is_ripe_when_half_of_what_is_under_way_waits_for_it() {
+        let mut group = group();
+        intend(&mut group);
+        assert!(group.is_ripe(), "nobody else can come");
+        commit(&mut group);
+        assert!(!group.is_ripe());
+        (0..4).for_each(|_| intend(&mut group));
+        commit(&mut group);
+        intend(&mut group);
+        intend(&mut group);
+        assert!(group.is_awaited() && !group.is_ripe(), "2 of 7");
+        group.release(outcome_room(1));
+        group.release(outcome_room(1));
+        group.release(outcome_room(1));
+        assert!(group.is_ripe(), "2 of 4");
+        commit(&mut group);
+        let last = append(&mut group);
+        assert!(!group.is_awaited(), "nobody waits for an outcome");
+        group.hurry(last);
+        assert!(group.is_ripe(), "somebody waits alone");
+    }
+
+    #[test]
+    fn the_writer_is_woken_once_and_only_for_what_it_does_not_wait_for() {
+        let table = [
+            (Writer::Busy, [false, false, false]),
+            (Writer::Asleep, [true, true, true]),
+            (Writer::Patient, [false, true, true]),
+            (Writer::Lingering, [false, false, true]),
+        ];
+        for (writer, roused) in table {
+            let mut group = group();
+            (0..9).for_each(|_| intend(&mut group));
+            commit(&mut group);
+            for (step, rouses) in roused.into_iter().enumerate() {
+                match step {
+                    0 => {
+                        append(&mut group);
+                    }
+                    1 => intend(&mut group),
+                    _ => (0..9).for_each(|_| intend(&mut group)),
+                }
+                group.writer_is(writer);
+                assert_eq!(group.rouses(), rouses, "{writer:?}, step {step}");
+                assert!(!rouses || !group.rouses(), "{writer:?} was woken before");
+            }
+        }
+    }
+}

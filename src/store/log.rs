@@ -61,7 +61,15 @@ impl Log {
         visit: &mut dyn FnMut(Lsn, u32, Record) -> Result<(), StoreError>,
     ) -> Result<(Self, Opened), StoreError> {
         let end = scan(&*disk, Writer::Gone, visit)?;
-        let mut log = Self { disk, min_free, segment: end.segment, size: 0, offset: end.offset, next: None, available: (0, 0) };
+        let mut log = Self {
+            disk,
+            min_free,
+            segment: end.segment,
+            size: 0,
+            offset: end.offset,
+            next: None,
+            available: (0, 0),
+        };
         let segments = log.disk.segments().map_err(|error| log.failed("list", error))?;
         let mut torn = 0;
         for (segment, length) in segments {

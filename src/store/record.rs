@@ -8,6 +8,7 @@
 use jiff::Timestamp;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use smallvec::SmallVec;
 
 use crate::mail::{Charge, Class, Digest, Doubt, Enhanced, Phase, PlanId, RecipientNo, RunNo, State};
 
@@ -33,14 +34,14 @@ impl From<Millis> for Timestamp {
     }
 }
 
-/// Recipients as ranges of places: (first, how many).
+/// Recipients as ranges of places: (first, how many). Most records are about one.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub(super) struct Spans(pub(super) Vec<(u32, u32)>);
+pub(super) struct Spans(pub(super) SmallVec<[(u32, u32); 1]>);
 
 impl Spans {
     /// These recipients, in this order.
     pub(super) fn of(recipients: impl IntoIterator<Item = RecipientNo>) -> Self {
-        let mut spans = Self(Vec::with_capacity(1));
+        let mut spans = Self::default();
         for recipient in recipients {
             spans.push(recipient);
         }
@@ -141,8 +142,8 @@ pub(super) struct OutcomeKnown {
     pub(super) at: Millis,
     /// What the account stays charged; none while more of this outcome follows.
     pub(super) kept: Option<Charge>,
-    pub(super) answers: Vec<AnswerKnown>,
-    pub(super) fates: Vec<FateKnown>,
+    pub(super) answers: SmallVec<[AnswerKnown; 1]>,
+    pub(super) fates: SmallVec<[FateKnown; 1]>,
 }
 
 /// What a server said.

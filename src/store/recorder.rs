@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use hashbrown::HashMap;
 use jiff::Timestamp;
+use smallvec::{SmallVec, smallvec};
 
 use crate::mail::{
     Answer, Batch, Charge, Class, Delivery, Doubt, Intent, Outcome, RecipientNo, RelayNo, Return, RunNo,
@@ -111,8 +112,8 @@ impl Recorder {
                 of: open.of,
                 at: lost_at(open.wall, now).into(),
                 kept: Some(open.charge),
-                answers: Vec::new(),
-                fates: vec![FateKnown { recipients, state: State::Uncertain, due: None, cause }],
+                answers: SmallVec::new(),
+                fates: smallvec![FateKnown { recipients, state: State::Uncertain, due: None, cause }],
             }))?;
         }
         Note::gather(notes);
@@ -188,11 +189,7 @@ impl Recorder {
     }
 
     /// An end of data is about to leave: once the record with this number is durable, it may.
-    pub(super) fn intend(
-        &mut self,
-        intent: &Intent<'_>,
-        moment: &Moment,
-    ) -> Result<Lsn, StoreError> {
+    pub(super) fn intend(&mut self, intent: &Intent<'_>, moment: &Moment) -> Result<Lsn, StoreError> {
         let id = intent.batch.id;
         if self.fold.runs.get(&id.run).is_none_or(|run| intent.relay.index() >= run.relays.len()) {
             return Err(StoreError::NoRun(id.run));
@@ -315,15 +312,15 @@ fn answered(outcome: &Outcome) -> Option<(&Answer, Option<Class>)> {
 struct Draft {
     of: Attempt,
     at: Millis,
-    answers: Vec<AnswerKnown>,
-    fates: Vec<FateKnown>,
+    answers: SmallVec<[AnswerKnown; 1]>,
+    fates: SmallVec<[FateKnown; 1]>,
     /// Octets it will take, at most.
     size: usize,
 }
 
 impl Draft {
     fn new(of: Attempt, at: Timestamp) -> Self {
-        Self { of, at: at.into(), answers: Vec::new(), fates: Vec::new(), size: 64 }
+        Self { of, at: at.into(), answers: SmallVec::new(), fates: SmallVec::new(), size: 64 }
     }
 
     fn add(

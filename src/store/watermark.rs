@@ -53,8 +53,7 @@ impl Watermark {
 
     /// Wakes those whose record is `covered`; outside of the lock, as they may ask again at once.
     fn wake(&self, covered: impl Fn(Lsn) -> bool) {
-        let woken: Vec<(Lsn, Waker)> =
-            self.sleepers().extract_if(.., |(lsn, _)| covered(*lsn)).collect();
+        let woken: Vec<(Lsn, Waker)> = self.sleepers().extract_if(.., |(lsn, _)| covered(*lsn)).collect();
         for (_, waker) in woken {
             waker.wake();
         }

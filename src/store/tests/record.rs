@@ -2,6 +2,8 @@
 
 use std::fmt::Write;
 
+use smallvec::smallvec;
+
 use crate::mail::{Charge, Class, Digest, Doubt, Enhanced, Phase, PlanId, RecipientNo, RunNo, State};
 use crate::store::record::{
     AnswerKnown, Attempt, Cause, DoubtsResolved, EndReason, EpochBegun, FateKnown, IntentMade, Millis,
@@ -20,7 +22,7 @@ fn samples() -> Vec<Record> {
     let run = RunNo(3);
     let at = Millis(1_800_000_000_123);
     let of = Attempt { run, number: 70_000, part: 2, count: 1, relay: 4 };
-    let recipients = Spans(vec![(70_000, 2), (70_005, 1)]);
+    let recipients = Spans(smallvec![(70_000, 2), (70_005, 1)]);
     let answer = AnswerKnown {
         phase: Phase::End,
         code: 550,
@@ -31,7 +33,7 @@ fn samples() -> Vec<Record> {
     };
     let inline = AnswerKnown { words: Words::Inline("no".to_owned()), class: None, ..answer.clone() };
     let fate = |state, cause| FateKnown { recipients: recipients.clone(), state, due: Some(at), cause };
-    let fates = vec![
+    let fates = smallvec![
         fate(State::Rejected, Cause::Answer(0)),
         fate(State::Uncertain, Cause::Doubt(Doubt::Crashed)),
         fate(State::Pending, Cause::Returned(1)),
@@ -62,7 +64,13 @@ fn samples() -> Vec<Record> {
             charge,
             recipients: recipients.clone(),
         }),
-        Record::Outcome(OutcomeKnown { of, at, kept: Some(charge), answers: vec![answer, inline], fates }),
+        Record::Outcome(OutcomeKnown {
+            of,
+            at,
+            kept: Some(charge),
+            answers: smallvec![answer, inline],
+            fates,
+        }),
         Record::Words(WordsNumbered { number: 7, text: "nobody".to_owned() }),
         Record::Suppressed(RecipientsSuppressed { run, recipients: recipients.clone() }),
         Record::Cancelled(RunCancelled { run, at }),
@@ -113,6 +121,6 @@ fn a_newer_record_is_told_from_a_broken_one() {
 #[test]
 fn neighbours_share_a_span() {
     let spans = Spans::of([5, 6, 7, 1, 3, 4].map(RecipientNo));
-    assert_eq!(spans.0, [(5, 3), (1, 1), (3, 2)]);
+    assert_eq!(spans.0.as_slice(), [(5, 3), (1, 1), (3, 2)]);
     assert_eq!(spans.iter().map(|recipient| recipient.0).collect::<Vec<_>>(), [5, 6, 7, 1, 3, 4]);
 }
