@@ -1,11 +1,11 @@
 //! Goes through a list once: who is written to, who is not, and why.
 //!
 //! `check` stops here, `plan` and `send` freeze what comes out. Rendering a row is most of the work, so
-//! rows are taken in blocks and every core renders its share of a block.
+//! every core renders blocks of them, while the list is read on and what is rendered is planned in order.
 
-use std::collections::HashSet;
+use std::collections::{HashSet, VecDeque};
 use std::num::NonZeroUsize;
-use std::thread;
+use std::thread::{self, Scope, ScopedJoinHandle};
 
 use crate::campaign::{Campaign, Entry, List, Workspace};
 use crate::compose::{Composer, RowFault};
@@ -19,8 +19,8 @@ use super::prepare::Invalid;
 pub(super) const INVALID_PERCENT: u64 = 5;
 /// How many rows that do not render are kept to be shown.
 const SHOWN: usize = 20;
-/// Rows of a block: enough that handing them out costs nothing beside rendering them, and a few MiB.
-const BLOCK: usize = 4096;
+/// Rows of a block: enough that a thread for it costs nothing beside rendering them, and less than a MiB.
+const BLOCK: usize = 2048;
 
 /// Whether every row is rendered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -155,10 +155,19 @@ impl Surveyor<'_> {
         take: &mut dyn FnMut(&Recipient) -> Result<(), EngineError>,
         watch: &dyn Fn(u64),
     ) -> Result<Survey, EngineError> {
+        thread::scope(|scope| self.go_through(&mut Rendering::new(scope, self.composer), take, watch))
+    }
+
+    fn go_through<'env>(
+        &self,
+        rendering: &mut Rendering<'_, 'env>,
+        take: &mut dyn FnMut(&Recipient) -> Result<(), EngineError>,
+        watch: &dyn Fn(u64),
+    ) -> Result<Survey, EngineError> {
         let mut list = List::open(self.workspace, self.campaign)?;
         let mode = self.campaign.content.mode;
         let mut planner = Planner::new(Rules { mode, recipients_per_message: self.recipients_per_message });
-        let mut block = Vec::with_capacity(BLOCK);
+        let mut block = Vec::new();
         let mut rows = 0_u64;
         let mut unrendered = Unrendered::default();
         while let Some(entry) = list.next()? {
@@ -174,40 +183,44 @@ impl Surveyor<'_> {
                 Entry::Filtered { row } => planner.exclude(row, Reason::Filtered, "", ""),
             }
             if block.len() == BLOCK {
-                self.settle(&mut planner, &mut block, &mut unrendered, take)?;
+                rendering.begin(std::mem::take(&mut block));
+                while let Some(rendered) = rendering.next(Pending::AsManyAsCores) {
+                    self.settle(&mut planner, &rendered, &mut unrendered, take)?;
+                }
             }
-            if rows.is_multiple_of(BLOCK as u64) {
+            if rows.is_multiple_of(2 * BLOCK as u64) {
                 watch(rows);
             }
         }
-        self.settle(&mut planner, &mut block, &mut unrendered, take)?;
+        rendering.begin(block);
+        while let Some(rendered) = rendering.next(Pending::None) {
+            self.settle(&mut planner, &rendered, &mut unrendered, take)?;
+        }
         watch(rows);
         let hash = list.hash().expect("the list was read to its end");
         Ok(Survey { rows, planned: planner.finish(), unrendered, list: hash })
     }
 
-    /// Renders a block and offers whoever can be written to.
+    /// Offers whoever of a block can be written to.
     fn settle(
         &self,
         planner: &mut Planner,
-        block: &mut Vec<Recipient>,
+        rendered: &[(Recipient, Option<RowFault>)],
         unrendered: &mut Unrendered,
         take: &mut dyn FnMut(&Recipient) -> Result<(), EngineError>,
     ) -> Result<(), EngineError> {
-        for (recipient, fault) in block.iter().zip(render(self.composer, block)) {
-            match fault {
-                None => self.offer(planner, recipient, take)?,
-                Some(fault) => {
-                    let left_out = LeftOut::unrendered(recipient, &fault);
-                    planner.exclude(left_out.row, left_out.reason, &left_out.email, &left_out.what);
-                    if unrendered.samples.len() < SHOWN {
-                        unrendered.samples.push(left_out);
-                    }
-                    unrendered.count += 1;
-                }
+        for (recipient, fault) in rendered {
+            let Some(fault) = fault else {
+                self.offer(planner, recipient, take)?;
+                continue;
+            };
+            let left_out = LeftOut::unrendered(recipient, fault);
+            planner.exclude(left_out.row, left_out.reason, &left_out.email, &left_out.what);
+            if unrendered.samples.len() < SHOWN {
+                unrendered.samples.push(left_out);
             }
+            unrendered.count += 1;
         }
-        block.clear();
         Ok(())
     }
 
@@ -231,10 +244,62 @@ impl Surveyor<'_> {
     }
 }
 
+/// Rows, and what is wrong with each.
+type Rendered = Vec<(Recipient, Option<RowFault>)>;
+
+/// How many blocks may be under way when another is wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Pending {
+    /// So many that no core is idle.
+    AsManyAsCores,
+    /// None: the rest is wanted.
+    None,
+}
+
+/// Blocks that are being rendered, each by a thread of its own; they come back in their order.
+struct Rendering<'scope, 'env> {
+    scope: &'scope Scope<'scope, 'env>,
+    composer: &'env Composer,
+    cores: usize,
+    under_way: VecDeque<ScopedJoinHandle<'scope, Rendered>>,
+}
+
+impl<'scope, 'env> Rendering<'scope, 'env> {
+    fn new(scope: &'scope Scope<'scope, 'env>, composer: &'env Composer) -> Self {
+        Self { scope, composer, cores: cores(), under_way: VecDeque::new() }
+    }
+
+    /// Begins to render a block.
+    fn begin(&mut self, rows: Vec<Recipient>) {
+        let composer = self.composer;
+        let check = move |row| {
+            let fault = composer.check(&row).err();
+            (row, fault)
+        };
+        self.under_way.push_back(self.scope.spawn(move || rows.into_iter().map(check).collect()));
+    }
+
+    /// The first block that was begun, once it is rendered; none while no more are under way than may be.
+    fn next(&mut self, pending: Pending) -> Option<Rendered> {
+        let may_be = match pending {
+            Pending::AsManyAsCores => self.cores,
+            Pending::None => 0,
+        };
+        if self.under_way.len() <= may_be {
+            return None;
+        }
+        let first = self.under_way.pop_front()?;
+        Some(first.join().expect("rendering does not panic"))
+    }
+}
+
+fn cores() -> usize {
+    thread::available_parallelism().map_or(1, NonZeroUsize::get)
+}
+
 /// What is wrong with each of `rows`, rendered on every core.
 pub(super) fn render(composer: &Composer, rows: &[Recipient]) -> Vec<Option<RowFault>> {
-    let cores = thread::available_parallelism().map_or(1, NonZeroUsize::get);
-    let share = rows.len().div_ceil(cores).max(1);
+    let share = rows.len().div_ceil(cores()).max(1);
     thread::scope(|scope| {
         let check = |part: &[Recipient]| part.iter().map(|row| composer.check(row).err()).collect::<Vec<_>>();
         let workers: Vec<_> = rows.chunks(share).map(|part| scope.spawn(move || check(part))).collect();
