@@ -10,7 +10,7 @@ use super::lane::Lane;
 use super::manners::Manners;
 use super::settle::{Accounting, settle};
 use super::submit::{Reports, Work};
-use crate::mail::{Gate, Intent, Message, Outcome, Refused, Return, Settled, Ticket};
+use crate::mail::{Gate, Intent, Message, Outcome, Refused, Return, Scope, Settled, Ticket};
 use crate::smtp::{Ending, Errand, Mode};
 
 /// The sessions that wait for a message.
@@ -158,6 +158,10 @@ impl Errand for PoolErrand {
                 self.shared.manners().prove(self.mode);
             }
             self.accepted += 1;
+        }
+        if settled.troubles.iter().any(|trouble| trouble.verdict.scope == Scope::Connection) {
+            // The server has had enough of this session, whether it closes it or not.
+            self.allowance.messages = self.drawn;
         }
         self.shared.reports.settled(settled);
     }

@@ -337,3 +337,29 @@ async fn a_probe_shows_what_was_said_but_no_secret() {
     assert_eq!(found.transcript.lines().len(), 10, "{:?}", found.transcript.lines());
     assert_eq!(host.taken.load(Ordering::SeqCst), 0);
 }
+
+#[tokio::test]
+async fn a_session_of_which_the_server_has_had_enough_is_left_for_another() {
+    let counts = std::sync::Mutex::new(BTreeMap::<usize, u32>::new());
+    let host = host(move |connection, line| {
+        let mut counts = counts.lock().expect("whole");
+        let mails = counts.entry(connection).or_default();
+        *mails += u32::from(line.starts_with("MAIL"));
+        let enough = "452 4.5.3 Too many recipients: Too many messages sent\r\n";
+        (*mails > 5 && !line.starts_with("QUIT") && line != "RSET").then_some(enough)
+    })
+    .await;
+    let mut run = run(RelaySettings { sessions: 1, ..settings(host.port) }, 1);
+    let (mut sent, mut refused) = (0, 0);
+    while sent < 20 {
+        match &run.settled().await.deliveries[0].outcome {
+            Outcome::Accepted(_) => sent += 1,
+            Outcome::Returned(_) => refused += 1,
+            other => panic!("{other:?}"),
+        }
+        run.batches.send(batch(sent + 100 * refused)).await.expect("room");
+    }
+    let connections = host.connections.load(Ordering::SeqCst);
+    assert!(connections == 4 || connections == 5, "{connections}");
+    assert!(refused <= 8, "one or two a session, and not one message after the other: {refused}");
+}

@@ -75,6 +75,8 @@ pub(in crate::relay) const EVERYBODY: &[Rule] = &[
     said(Connection, "messages per connection"),
     said(Connection, "message per connection"),
     said(Connection, "messages for this session"),
+    // OpenSMTPD, `limit session max-mails`: it says so to each further MAIL and keeps the session open.
+    said(Connection, "too many messages sent").at(BEFORE_RCPT),
     said(Rate, "receiving mail too quickly").at(BEFORE_RCPT),
     said(RecipientTemporary, "receiving mail too quickly"),
     said(RecipientTemporary, "receiving mail at a rate"),
