@@ -15,6 +15,7 @@
 //! - [`timeouts`](Timeouts): how long to wait for what;
 //! - [`tls`](Trust): whose certificates are believed;
 //! - `addresses`: which address of a host comes first;
+//! - [`overheard`](Overheard): what a server said before TLS was up;
 //! - [`stream`](Stream): a connection, encrypted or not;
 //! - `connection`: a stream and the replies read from it;
 //! - [`session`](Session): greeted, encrypted, authenticated;
@@ -35,6 +36,7 @@ mod extension;
 mod mode;
 #[cfg(test)]
 mod notified;
+mod overheard;
 mod questions;
 mod reply;
 mod session;
@@ -57,6 +59,7 @@ pub use dialogue::{Break, Dialogue, Loss, Refusal};
 pub use error::SmtpError;
 pub use extension::{Extension, Extensions};
 pub use mode::{Manner, Mode};
+pub use overheard::Overheard;
 pub use reply::{Malformed, RawReply, Replies};
 pub use session::{ClearTo, Security, Session, Target};
 #[cfg(test)]

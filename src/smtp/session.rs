@@ -120,7 +120,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         let stream = match target.security {
             Security::Implicit => {
                 let since = Instant::now();
-                let stream = tls(stream, target, transcript).await?;
+                let stream = tls(stream, target, Phase::Connect, transcript).await?;
                 transcript.time("TLS", since);
                 stream
             }
@@ -195,12 +195,13 @@ fn our_name(target: &Target, ends: Ends) -> String {
 async fn tls<S: AsyncRead + AsyncWrite + Unpin>(
     stream: S,
     target: &Target,
+    phase: Phase,
     transcript: &mut Transcript,
 ) -> Result<Stream<S>, SmtpError> {
     let Some(trust) = &target.trust else {
         return Err(SmtpError::TlsSettings { what: "no certificate authority is trusted".into() });
     };
-    let stream = encrypt(stream, &target.host, trust, target.timeouts.tls).await?;
+    let stream = encrypt(stream, &target.host, trust, phase, target.timeouts.tls).await?;
     let stream = Stream::Tls(Box::new(stream));
     if let Some(encryption) = stream.encryption() {
         transcript.add(|| Said::Note(format!("{} {}", encryption.version, encryption.cipher)));
@@ -289,7 +290,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Opening<'_, S> {
         let Stream::Plain(stream) = self.connection.stream else {
             return Err(SmtpError::TlsSettings { what: "STARTTLS inside TLS".into() });
         };
-        let stream = tls(stream, self.target, self.transcript).await?;
+        let stream = tls(stream, self.target, Phase::StartTls, self.transcript).await?;
         self.transcript.time("STARTTLS", since);
         Ok(Self { connection: Connection::new(stream), ..self })
     }

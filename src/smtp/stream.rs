@@ -20,6 +20,7 @@ use tokio_rustls::client::TlsStream;
 
 use super::addresses::Addresses;
 use super::error::SmtpError;
+use super::overheard::Overheard;
 use super::timeouts::Timeouts;
 use crate::mail::Phase;
 
@@ -32,7 +33,7 @@ pub enum Stream<S = TcpStream> {
     /// In the clear.
     Plain(S),
     /// Over TLS.
-    Tls(Box<TlsStream<S>>),
+    Tls(Box<TlsStream<Overheard<S>>>),
 }
 
 /// What TLS came to.

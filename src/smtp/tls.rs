@@ -19,6 +19,7 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 use super::error::SmtpError;
+use super::overheard::Overheard;
 use crate::mail::Phase;
 
 /// The certificate authorities that a relay's certificate may come from.
@@ -69,28 +70,35 @@ impl fmt::Debug for Trust {
 /// Octets that wait in TLS for the network to take them: a record's worth (RFC 8446, 5.1).
 const BUFFER: usize = 16 * 1024;
 
-/// Encrypts a connection to `host`.
+/// Encrypts a connection to `host`. A refusal in place of TLS answers `phase`.
 ///
 /// # Errors
-/// The certificate is not to be trusted, the server does not speak TLS, or took too long.
+/// The certificate is not to be trusted, the server refuses in the clear, does not speak TLS, or took too
+/// long.
 pub(super) async fn encrypt<S>(
     stream: S,
     host: &str,
     trust: &Trust,
+    phase: Phase,
     limit: Duration,
-) -> Result<TlsStream<S>, SmtpError>
+) -> Result<TlsStream<Overheard<S>>, SmtpError>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     let name = ServerName::try_from(host.to_owned())
         .map_err(|_| SmtpError::TlsSettings { what: format!("{host:?} is not the name of a host") })?;
     let connector = TlsConnector::from(Arc::clone(&trust.config));
-    match timeout(limit, connector.connect(name, stream)).await {
+    let handshake = connector.connect(name, Overheard::new(stream)).into_fallible();
+    match timeout(limit, handshake).await {
         Ok(Ok(mut stream)) => {
+            stream.get_mut().0.forget();
             stream.get_mut().1.set_buffer_limit(Some(BUFFER));
             Ok(stream)
         }
-        Ok(Err(source)) => Err(SmtpError::Tls { host: host.to_owned(), source }),
+        Ok(Err((source, stream))) => Err(match stream.refusal() {
+            Some(reply) => SmtpError::Refused { phase, reply },
+            None => SmtpError::Tls { host: host.to_owned(), source },
+        }),
         Err(_) => Err(SmtpError::TimedOut { phase: Phase::StartTls, after: limit }),
     }
 }

@@ -191,6 +191,23 @@ async fn implicit_tls_comes_before_the_greeting() {
     session.expect("open");
 }
 
+#[tokio::test]
+async fn a_refusal_in_place_of_tls_is_heard() {
+    let trust = Some(Trust::new(Some(&certificate("mx.example").1)).expect("trust"));
+    let target = Target { security: Security::Implicit, trust, ..target() };
+    let busy = "421 Too many concurrent SMTP connections from this IP address\r\n";
+    let (session, _) = open(&target, &[("", busy)]).await;
+    let Err(SmtpError::Refused { phase: Phase::Connect, reply }) = session else { panic!("{session:?}") };
+    assert_eq!(reply.code, 421);
+
+    // A server that greets in the clear does not speak TLS, and will not learn it.
+    for said in ["220 ready\r\n", "421 cut off", "no reply at all\r\n"] {
+        let (session, _) = open(&target, &[("", said)]).await;
+        let Err(SmtpError::Tls { source, .. }) = session else { panic!("{said}: {session:?}") };
+        assert_eq!(source.kind(), std::io::ErrorKind::InvalidData, "{said}");
+    }
+}
+
 #[test]
 fn a_file_without_a_certificate_is_told() {
     assert!(matches!(Trust::new(Some(b"nothing")), Err(SmtpError::TlsSettings { .. })));
