@@ -77,6 +77,7 @@ pub(in crate::relay) const EVERYBODY: &[Rule] = &[
     said(Connection, "messages for this session"),
     // OpenSMTPD, `limit session max-mails`: it says so to each further MAIL and keeps the session open.
     said(Connection, "too many messages sent").at(BEFORE_RCPT),
+    said(Connection, "messages in this connection"),
     said(Rate, "receiving mail too quickly").at(BEFORE_RCPT),
     said(RecipientTemporary, "receiving mail too quickly"),
     said(RecipientTemporary, "receiving mail at a rate"),
