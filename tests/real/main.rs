@@ -1,4 +1,5 @@
-//! mailrun against what it did not bring along: Debian's Postfix, a full disk, a clock that was set back.
+//! mailrun against what it did not bring along: Debian's Postfix, Exim and `OpenSMTPD`, a full disk, a clock that
+//! was set back.
 //!
 //! Each test says what it needs, and is left out of a plain `cargo test`; `tests/run` installs what is
 //! missing and runs them all, with the release binary in `MAILRUN_BINARY`.
@@ -7,9 +8,17 @@
 #[path = "../stage/mod.rs"]
 mod stage;
 
+mod certificate;
 mod clock;
 mod disk;
+mod exim;
+mod exim_log;
 mod greylist;
+mod opensmtpd;
+mod opensmtpd_log;
 mod postfix;
 mod postfix_log;
+mod server;
+mod server_log;
 mod sink;
+mod trial;

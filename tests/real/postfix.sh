@@ -1,24 +1,35 @@
 #!/usr/bin/env bash
 # Runs Debian's Postfix on a loopback port, with a private configuration, queue and log.
 #
-#   postfix.sh start DIR PORT POLICY_PORT    start it, and return once it greets
-#   postfix.sh stop DIR                      stop it; DIR stays for those who want to read the log
+#   postfix.sh start DIR PORT POLICY_PORT TLS CHUNKING ERRORS    start it, return once it listens
+#   postfix.sh stop DIR    stop it; DIR stays for those who read the log
 #
-# It takes mail for anybody and throws it away, except that
+# DIR holds certificate.pem and key.pem. TLS is `starttls`, and then demanded, or `implicit`; CHUNKING is
+# `hidden` or `shown`. It takes mail for anybody and throws it away, except that
 #   gone-*    are refused for good (550 5.1.1),
 #   later-*   are refused for now, for ever (450 4.2.1),
 #   grey-*    are left to the policy service on POLICY_PORT (SMTPD_POLICY_README),
-# and that it takes at most seven recipients a transaction. Everything else is as Debian ships it, the
-# error limits included: it slows a session down after ten refusals in a row and closes it after twenty.
+# and that it takes seven recipients a transaction and three connections at once, slows a session down after
+# three refusals since the last message that it took, and closes it after ERRORS.
 set -euo pipefail
 
 usage() {
-    sed -n '2,6s/^# \{0,1\}//p' "$0" >&2
+    sed -n '4,5s/^# \{0,1\}//p' "$0" >&2
     exit 2
 }
 
 write_main_cf() {
-    local directory=$1 policy_port=$2
+    local directory=$1 policy_port=$2 tls=$3 chunking=$4 errors=$5 wrapped hidden
+    case $tls in
+        starttls) wrapped=no ;;
+        implicit) wrapped=yes ;;
+        *) usage ;;
+    esac
+    case $chunking in
+        hidden) hidden=chunking ;;
+        shown) hidden= ;;
+        *) usage ;;
+    esac
     cat >"$directory/etc/main.cf" <<SETTINGS
 compatibility_level = 3.6
 queue_directory = $directory/spool
@@ -40,6 +51,16 @@ alias_database =
 default_transport = discard:
 enable_long_queue_ids = yes
 smtpd_recipient_limit = 7
+smtpd_client_connection_count_limit = 3
+# By default it spares this machine.
+smtpd_client_event_limit_exceptions =
+smtpd_soft_error_limit = 3
+smtpd_hard_error_limit = $errors
+smtpd_discard_ehlo_keywords = $hidden
+smtpd_tls_cert_file = $directory/certificate.pem
+smtpd_tls_key_file = $directory/key.pem
+smtpd_tls_security_level = encrypt
+smtpd_tls_wrappermode = $wrapped
 smtpd_forbid_bare_newline = yes
 smtpd_restriction_classes = greylist
 greylist = check_policy_service inet:127.0.0.1:$policy_port
@@ -68,19 +89,17 @@ write_master_cf() {
     fi
 }
 
-greets() {
-    local port=$1 greeting
+listens() {
+    local port=$1
     exec 3<>"/dev/tcp/127.0.0.1/$port" || return 1
-    read -r -t 5 greeting <&3 || greeting=
     exec 3>&-
-    [[ $greeting == 220* ]]
 }
 
 start() {
-    local directory=$1 port=$2 policy_port=$3
+    local directory=$1 port=$2
     mkdir -p "$directory"/{etc,spool,data}
     chmod 755 "$directory"
-    write_main_cf "$directory" "$policy_port"
+    write_main_cf "$directory" "${@:3}"
     write_master_cf "$directory" "$port"
     chown postfix "$directory/data"
     postfix -c "$directory/etc" start >"$directory/start.log" 2>&1 || {
@@ -88,10 +107,10 @@ start() {
         exit 1
     }
     for _ in $(seq 100); do
-        if greets "$port" 2>/dev/null; then return; fi
+        if listens "$port" 2>/dev/null; then return; fi
         sleep 0.1
     done
-    echo "postfix does not greet on port $port" >&2
+    echo "postfix does not listen on port $port" >&2
     cat "$directory/maillog" >&2
     exit 1
 }
@@ -102,7 +121,7 @@ stop() {
 }
 
 case "${1:-}" in
-    start) [[ $# == 4 ]] || usage; start "$2" "$3" "$4" ;;
+    start) [[ $# == 7 ]] || usage; start "${@:2}" ;;
     stop) [[ $# == 2 ]] || usage; stop "$2" ;;
     *) usage ;;
 esac

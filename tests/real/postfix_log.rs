@@ -9,75 +9,43 @@
 
 use std::collections::HashMap;
 
-/// One message to one recipient that Postfix took and delivered.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Sent {
-    /// The id in Postfix's queue.
-    pub(crate) queue_id: String,
-    /// The Message-ID without angle brackets.
-    pub(crate) message_id: String,
-}
+use crate::server_log::{Refusal, ServerLog, bare, between};
 
-/// Everything the log says of recipients.
-#[derive(Debug, Default)]
-pub(crate) struct PostfixLog {
-    /// Deliveries by recipient.
-    pub(crate) sent: HashMap<String, Vec<Sent>>,
-    /// Reply codes of refusals at RCPT by recipient, in their order.
-    pub(crate) refused: HashMap<String, Vec<u16>>,
-    /// Messages taken that have not left the queue yet.
-    pub(crate) queued: usize,
-}
-
-impl PostfixLog {
-    /// Reads a log from its beginning.
-    pub(crate) fn read(text: &str) -> Self {
-        let mut log = Self::default();
-        let mut message_ids: HashMap<&str, &str> = HashMap::new();
-        let mut queued: HashMap<&str, bool> = HashMap::new();
-        for line in text.lines() {
-            let Some((service, rest)) = line.split_once("]: ") else { continue };
-            let Some((id, event)) = rest.split_once(": ") else { continue };
-            if let Some(refusal) = event.strip_prefix("reject: RCPT from ") {
-                let (recipient, code) = refused(refusal).unwrap_or_else(|| panic!("an odd refusal: {line}"));
-                log.refused.entry(recipient).or_default().push(code);
-            } else if let Some(message_id) = event.strip_prefix("message-id=") {
-                message_ids.insert(id, bare(message_id));
-                queued.insert(id, true);
-            } else if event == "removed" {
-                queued.insert(id, false);
-            } else if service.contains("postfix/discard") && event.contains("status=sent") {
-                let recipient = between(event, "to=<", ">").expect("a delivery has a recipient");
-                let message_id = message_ids.get(id).copied().unwrap_or_default().to_owned();
-                let sent = Sent { queue_id: id.to_owned(), message_id };
-                log.sent.entry(recipient.to_owned()).or_default().push(sent);
-            }
+/// Reads a log from its beginning.
+pub(crate) fn read(text: &str) -> ServerLog {
+    let mut log = ServerLog::default();
+    let mut message_ids: HashMap<&str, &str> = HashMap::new();
+    let mut queued: HashMap<&str, bool> = HashMap::new();
+    for line in text.lines() {
+        let Some((service, rest)) = line.split_once("]: ") else { continue };
+        let Some((id, event)) = rest.split_once(": ") else { continue };
+        if let Some(refusal) = event.strip_prefix("reject: RCPT from ") {
+            let (recipient, refusal) = refused(refusal).unwrap_or_else(|| panic!("an odd refusal: {line}"));
+            log.refused(recipient, refusal);
+        } else if let Some(message_id) = event.strip_prefix("message-id=") {
+            message_ids.insert(id, bare(message_id));
+            queued.insert(id, true);
+        } else if event == "removed" {
+            queued.insert(id, false);
+        } else if service.contains("postfix/discard") && event.contains("status=sent") {
+            let recipient = between(event, "to=<", ">").expect("a delivery has a recipient");
+            log.took(recipient, id, message_ids.get(id).copied().unwrap_or_default());
         }
-        log.queued = queued.values().filter(|waits| **waits).count();
-        log
     }
+    log.queued = queued.values().filter(|waits| **waits).count();
+    log
 }
 
 /// `localhost[127.0.0.1]: 550 5.1.1 <a@b.c>: Recipient address rejected: ..; from=<> to=<a@b.c> ..`
-fn refused(text: &str) -> Option<(String, u16)> {
+fn refused(text: &str) -> Option<(&str, Refusal)> {
     let (_, reply) = text.split_once("]: ")?;
-    let code = reply.split(' ').next()?.parse().ok()?;
-    Some((between(text, " to=<", ">")?.to_owned(), code))
-}
-
-fn between<'a>(text: &'a str, before: &str, after: &str) -> Option<&'a str> {
-    let (_, rest) = text.split_once(before)?;
-    Some(rest.split_once(after)?.0)
-}
-
-/// An id without angle brackets.
-pub(crate) fn bare(id: &str) -> &str {
-    id.trim().trim_start_matches('<').trim_end_matches('>')
+    Some((between(text, " to=<", ">")?, Refusal::parse(reply)?))
 }
 
 #[test]
 fn a_log_is_read_as_postfix_writes_it() {
-    let log = PostfixLog::read(
+    use crate::server_log::Taken;
+    let log = read(
         "Nov 23 21:17:22 postfix postfix/smtpd[23354]: connect from localhost[127.0.0.1]\n\
          Nov 23 21:17:22 postfix postfix/smtpd[23354]: NOQUEUE: reject: RCPT from localhost[127.0.0.1]: 550 5.1.1 <gone-1@example.net>: Recipient address rejected: no such user; from=<news@example.com> to=<gone-1@example.net> proto=ESMTP helo=<me>\n\
          Nov 23 21:17:22 postfix postfix/smtpd[23354]: 4nS8cJ1z: client=localhost[127.0.0.1]\n\
@@ -87,10 +55,10 @@ fn a_log_is_read_as_postfix_writes_it() {
          Nov 23 21:17:22 postfix postfix/qmgr[23351]: 4nS8cJ1z: removed\n\
          Nov 23 21:17:22 postfix postfix/cleanup[23472]: 4nS8cJ2a: message-id=<2@x>\n",
     );
-    assert_eq!(log.refused["gone-1@example.net"], [550]);
+    assert_eq!(log.refused["gone-1@example.net"], [Refusal::new(550, "5.1.1")]);
     assert_eq!(
-        log.sent["ok-0@example.net"],
-        [Sent { queue_id: "4nS8cJ1z".into(), message_id: "1@x".into() }]
+        log.taken["ok-0@example.net"],
+        [Taken { queue_id: "4nS8cJ1z".into(), message_id: "1@x".into() }]
     );
     assert_eq!(log.queued, 1);
 }

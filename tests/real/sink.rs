@@ -1,6 +1,5 @@
 //! Postfix's smtp-sink: a server that takes everything, and dumps envelope and message into a file.
 
-use std::collections::HashMap;
 use std::fs::{self, Permissions};
 use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt;
@@ -11,7 +10,7 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 
-use crate::postfix_log::bare;
+use crate::server_log::{ServerLog, bare};
 
 /// The running server; killed when dropped.
 pub(crate) struct Sink {
@@ -42,8 +41,8 @@ impl Sink {
         panic!("smtp-sink does not listen on port {port}");
     }
 
-    /// The Message-IDs it took, by recipient.
-    pub(crate) fn taken(&self) -> HashMap<String, Vec<String>> {
+    /// What it took; it refuses nobody.
+    pub(crate) fn log(&self) -> ServerLog {
         let dump = fs::read(self.dump()).unwrap_or_default();
         read_dump(&String::from_utf8_lossy(&dump))
     }
@@ -62,8 +61,8 @@ impl Drop for Sink {
 }
 
 /// Reads a dump: for each message `X-..-Args:` lines of the envelope, the message, an empty line.
-fn read_dump(text: &str) -> HashMap<String, Vec<String>> {
-    let mut taken: HashMap<String, Vec<String>> = HashMap::new();
+fn read_dump(text: &str) -> ServerLog {
+    let mut log = ServerLog::default();
     let mut recipients: Vec<String> = Vec::new();
     for line in text.lines() {
         if line.starts_with("X-Mail-Args:") {
@@ -75,20 +74,23 @@ fn read_dump(text: &str) -> HashMap<String, Vec<String>> {
             line.split_once(": ").filter(|(name, _)| name.eq_ignore_ascii_case("message-id"))
         {
             for recipient in recipients.drain(..) {
-                taken.entry(recipient).or_default().push(bare(message_id).to_owned());
+                log.took(&recipient, "", message_id);
             }
         }
     }
-    taken
+    log
 }
 
 #[test]
 fn a_dump_is_read_as_smtp_sink_writes_it() {
-    let taken = read_dump(
+    let log = read_dump(
         "X-Client-Addr: 127.0.0.1\nX-Mail-Args: <a@example.com>\nX-Rcpt-Args: <1@example.net>\n\
          X-Rcpt-Args: <2@example.net>\nReceived: from vm\nMessage-Id: <5e2b@vm>\n\ntext\n\n\
          X-Mail-Args: <a@example.com>\nX-Rcpt-Args: <2@example.net> NOTIFY=NEVER\nMessage-ID: <6e2b@vm>\n\n",
     );
-    assert_eq!(taken["1@example.net"], ["5e2b@vm"]);
-    assert_eq!(taken["2@example.net"], ["5e2b@vm", "6e2b@vm"]);
+    let ids = |recipient: &str| {
+        log.taken[recipient].iter().map(|taken| taken.message_id.as_str()).collect::<Vec<_>>()
+    };
+    assert_eq!(ids("1@example.net"), ["5e2b@vm"]);
+    assert_eq!(ids("2@example.net"), ["5e2b@vm", "6e2b@vm"]);
 }
