@@ -175,6 +175,10 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin + Send, E: Errand> Conversation<'a, S
             if let Err(close) = self.ask_gate() {
                 return close;
             }
+            if self.dialogue.is_spent() {
+                // QUIT in good order; whoever keeps sessions opens another.
+                self.supply = Supply::Spent;
+            }
             self.draw();
             if let Err(close) = self.ask_gate() {
                 return close;

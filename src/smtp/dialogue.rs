@@ -127,6 +127,11 @@ impl Dialogue {
         }
     }
 
+    /// Whether no further message may be offered, as the server has refused what was streamed too often.
+    pub fn is_spent(&self) -> bool {
+        self.mode == Mode::Streamed && self.window.is_spent()
+    }
+
     /// Whether more can be said.
     pub fn is_open(&self) -> bool {
         self.line == Line::Open

@@ -8,6 +8,11 @@
 /// Octets in flight beyond which no further message is begun.
 const OCTETS: usize = 256 * 1024;
 
+/// Messages in vain that one session dares: a server that closes it over one more leaves those in flight behind
+/// it unknown. Exim closes after ten RSET behind nothing that it took (`smtp_accept_max_nonmail`), Postfix
+/// after twenty errors, which are two a message (`smtpd_hard_error_limit`).
+const IN_VAIN: usize = 8;
+
 /// A bound that moves.
 #[derive(Debug)]
 pub(super) struct Window {
@@ -15,17 +20,27 @@ pub(super) struct Window {
     most: usize,
     messages: usize,
     octets: usize,
+    in_vain: usize,
 }
 
 impl Window {
     /// Opens up to `most` messages, at least one.
     pub(super) fn new(most: usize) -> Self {
-        Self { size: 1, most: most.max(1), messages: 0, octets: 0 }
+        Self { size: 1, most: most.max(1), messages: 0, octets: 0, in_vain: 0 }
     }
 
-    /// Whether another message may be begun. One always may, however large.
+    /// Whether another message may be begun. One always may, however large, unless the window is
+    /// [spent](Self::is_spent). Once a message was in vain, all in flight may be.
     pub(super) fn has_room(&self) -> bool {
+        if self.in_vain > 0 && self.in_vain + self.messages >= IN_VAIN {
+            return false;
+        }
         self.messages == 0 || self.messages < self.size && self.octets < OCTETS
+    }
+
+    /// Whether this session has sent in vain as often as it dares, and is better ended.
+    pub(super) fn is_spent(&self) -> bool {
+        self.in_vain >= IN_VAIN
     }
 
     /// A message of so many octets is begun.
@@ -43,6 +58,12 @@ impl Window {
     /// A message was taken.
     pub(super) fn grow(&mut self) {
         self.size = (self.size + 1).min(self.most);
+    }
+
+    /// A message was in vain: all its recipients were refused, whom nobody knew of when it left.
+    pub(super) fn miss(&mut self) {
+        self.in_vain += 1;
+        self.shrink();
     }
 
     /// A message was refused for now.
@@ -88,5 +109,30 @@ mod tests {
         assert_eq!(fill(&mut window, 10 << 20), 1);
         window.end(10 << 20);
         assert_eq!(fill(&mut window, 100_000), 3);
+    }
+
+    #[test]
+    fn messages_in_vain_are_never_more_than_a_server_suffers() {
+        let mut window = Window::new(8);
+        (0..7).for_each(|_| window.grow());
+        assert_eq!(fill(&mut window, 4_000), 8);
+        for _ in 0..8 {
+            assert!(!window.is_spent());
+            window.end(4_000);
+            window.miss();
+            assert_eq!(fill(&mut window, 4_000), 0, "those in flight may all be in vain");
+        }
+        assert!(window.is_spent());
+
+        let mut window = Window::new(16);
+        let mut flown = 0;
+        while fill(&mut window, 4_000) > 0 {
+            flown += 1;
+            assert_eq!(window.messages, 1, "a session of nothing but refusals goes one by one");
+            window.end(4_000);
+            window.miss();
+        }
+        assert!(window.is_spent());
+        assert_eq!(flown, IN_VAIN);
     }
 }

@@ -103,6 +103,7 @@ impl Dialogue {
         }
         match code / 100 {
             2 => self.window.grow(),
+            4 | 5 if first.accepted() == 0 => self.window.miss(),
             4 => self.window.shrink(),
             5 => {}
             _ => return Sense::None,

@@ -36,6 +36,25 @@ fn more_messages_fly_with_each_that_is_taken() {
     assert!(play.dialogue.is_idle());
 }
 
+#[test]
+fn a_session_of_refusals_alone_ends_before_the_server_ends_it() {
+    const IN_VAIN: &str = "250 ok\r\n550 no\r\n554 nobody\r\n";
+    let mut play = Play::new(CHUNKING, several(12), GateWill::Open);
+    play.act();
+    play.hear(IN_VAIN);
+    let mut refused = 1;
+    while !play.dialogue.is_spent() {
+        play.act();
+        play.hear(&format!("250 reset\r\n{IN_VAIN}"));
+        refused += 1;
+    }
+    play.act();
+    assert!(!play.dialogue.has_room());
+    assert!(play.dialogue.is_idle(), "nothing is in flight");
+    let endings: Vec<String> = (1..=refused).map(|number| format!("{number}*: 550 Rcpt")).collect();
+    assert_eq!((refused, play.endings()), (8, endings));
+}
+
 /// A name, what the server says to the second and third message, how the line is lost at last, how these end.
 type Ended = (&'static str, &'static str, Option<Loss>, [&'static str; 2]);
 
