@@ -2,8 +2,9 @@
 //!
 //! It begins with one, as a server that does not mean what it announces is best found out with one message
 //! at stake; each that is taken lets one more fly, so that the number doubles with each round trip, and a
-//! refusal for now halves it. Large messages count by their octets: many of them in flight would be
-//! many of them in memory.
+//! refusal for now halves it. Messages leave in bursts: the next may go when half of the window is empty, so
+//! that neither side writes and reads for every single one, and a long line stays full all the same. Large
+//! messages count by their octets: many of them in flight would be many of them in memory.
 
 /// Octets in flight beyond which no further message is begun.
 const OCTETS: usize = 256 * 1024;
@@ -20,13 +21,24 @@ pub(super) struct Window {
     most: usize,
     messages: usize,
     octets: usize,
+    flight: Flight,
     in_vain: usize,
+}
+
+/// Whether a burst is being gathered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Flight {
+    /// Messages may be begun until the window is full.
+    Gathering,
+    /// None may until half of it is empty.
+    Under,
 }
 
 impl Window {
     /// Opens up to `most` messages, at least one.
     pub(super) fn new(most: usize) -> Self {
-        Self { size: 1, most: most.max(1), messages: 0, octets: 0, in_vain: 0 }
+        let (most, flight) = (most.max(1), Flight::Gathering);
+        Self { size: 1, most, messages: 0, octets: 0, flight, in_vain: 0 }
     }
 
     /// Whether another message may be begun. One always may, however large, unless the window is
@@ -35,7 +47,7 @@ impl Window {
         if self.in_vain > 0 && self.in_vain + self.messages >= IN_VAIN {
             return false;
         }
-        self.messages == 0 || self.messages < self.size && self.octets < OCTETS
+        self.messages == 0 || self.flight == Flight::Gathering && self.octets < OCTETS
     }
 
     /// Whether this session has sent in vain as often as it dares, and is better ended.
@@ -47,12 +59,18 @@ impl Window {
     pub(super) fn begin(&mut self, octets: usize) {
         self.messages += 1;
         self.octets += octets;
+        if self.messages >= self.size {
+            self.flight = Flight::Under;
+        }
     }
 
     /// A message of so many octets has met its ending.
     pub(super) fn end(&mut self, octets: usize) {
         self.messages -= 1;
         self.octets -= octets;
+        if self.messages * 2 <= self.size {
+            self.flight = Flight::Gathering;
+        }
     }
 
     /// A message was taken.
@@ -100,6 +118,19 @@ mod tests {
         assert_eq!(flights, [1, 2, 4, 8, 10, 10]);
         window.shrink();
         assert_eq!(fill(&mut window, 4_000), 5);
+    }
+
+    #[test]
+    fn the_next_burst_leaves_when_half_of_the_window_is_empty() {
+        let mut window = Window::new(16);
+        (0..15).for_each(|_| window.grow());
+        assert_eq!(fill(&mut window, 4_000), 16);
+        for _ in 0..7 {
+            window.end(4_000);
+            assert_eq!(fill(&mut window, 4_000), 0);
+        }
+        window.end(4_000);
+        assert_eq!(fill(&mut window, 4_000), 8);
     }
 
     #[test]
