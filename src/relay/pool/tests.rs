@@ -363,3 +363,20 @@ async fn a_session_of_which_the_server_has_had_enough_is_left_for_another() {
     assert!(connections == 4 || connections == 5, "{connections}");
     assert!(refused <= 8, "one or two a session, and not one message after the other: {refused}");
 }
+
+#[tokio::test]
+async fn a_session_has_no_more_transactions_than_the_server_announces() {
+    let mails = Arc::new(std::sync::Mutex::new(BTreeMap::<usize, u32>::new()));
+    let counts = Arc::clone(&mails);
+    let host = host(move |connection, line| {
+        if line.starts_with("MAIL") {
+            *counts.lock().expect("whole").entry(connection).or_default() += 1;
+        }
+        line.starts_with("EHLO").then_some("250-mx\r\n250-LIMITS MAILMAX=3 RCPTMAX=9\r\n250 PIPELINING\r\n")
+    })
+    .await;
+    let run = run(RelaySettings { sessions: 1, ..settings(host.port) }, 10);
+    let (settled, _) = run.finish().await;
+    let counts: Vec<u32> = mails.lock().expect("whole").values().copied().collect();
+    assert_eq!((accepted(&settled), counts), (10, vec![3, 3, 3, 1]));
+}
