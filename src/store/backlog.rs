@@ -7,7 +7,8 @@ use jiff::Timestamp;
 
 use crate::mail::{RecipientNo, RelayName, State};
 
-use super::book::{BatchKey, RunBook, Waiting};
+use super::book::RunBook;
+use super::entries::{BatchKey, Waiting};
 use super::record::Millis;
 
 /// Everybody of a run who is still to be written to.

@@ -8,13 +8,11 @@ use hashbrown::{HashMap, HashSet};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::mail::{Account, Charge, Digest, Doubt, PlanId, RecipientNo, RelayName, RunNo, State, Tally};
+use crate::mail::{Account, Doubt, PlanId, RecipientNo, RelayName, RunNo, State, Tally};
 
+use super::entries::{BatchKey, Doubted, Open, Touched, Waiting};
 use super::fold::Fold;
 use super::record::{Attempt, Cause, EndReason, FateKnown, Millis, Resolve, RunBegun, Spans};
-
-/// A batch of a run: its place in the plan and its part.
-pub(super) type BatchKey = (u32, u16);
 
 /// What came of the recipients that one relay was used for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -30,7 +28,7 @@ pub struct Standing {
 }
 
 /// A relay as a run uses it from one start to the next.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RelayUse {
     /// Its name.
     pub name: RelayName,
@@ -40,57 +38,11 @@ pub struct RelayUse {
     pub sandbox: bool,
 }
 
-/// A recipient who was attempted and stands pending or deferred.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Waiting {
-    /// The batch of the last attempt.
-    pub(super) batch: BatchKey,
-    /// When the next attempt is due; none if at once.
-    pub(super) due: Option<Millis>,
-    /// When the recipient was first deferred.
-    pub(super) since: Option<Millis>,
-    /// Attempts that were used up.
-    pub(super) attempts: u16,
-    /// The relay of the last deferral: a place in the names of the run.
-    pub(super) relay: Option<u16>,
-}
-
-/// An uncertain recipient: the batch and the relay (a place in the names of the run).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Doubted {
-    pub(super) batch: BatchKey,
-    pub(super) relay: u16,
-    pub(super) attempts: u16,
-}
-
-/// An intent whose outcome is owed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Open {
-    pub(super) of: Attempt,
-    pub(super) wall: Timestamp,
-    pub(super) date: Millis,
-    pub(super) digest: Digest,
-    pub(super) charge: Charge,
-    pub(super) account: Account,
-    pub(super) recipients: Spans,
-    /// Those whose fate an earlier part of the outcome told.
-    pub(super) told: Vec<RecipientNo>,
-}
-
-/// What changed since it was asked last, for the index.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Touched {
-    pub(super) blocks: HashSet<u32>,
-    pub(super) waiting: HashSet<u32>,
-    pub(super) dates: HashSet<BatchKey>,
-    pub(super) parts: HashSet<u32>,
-}
-
 /// Recipients whose states share one value of the index.
 pub(super) const BLOCK: u32 = 256;
 
 /// One run.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct RunBook {
     pub(super) no: RunNo,
     pub(super) plan: PlanId,
@@ -101,6 +53,7 @@ pub(super) struct RunBook {
     pub(super) started: Timestamp,
     pub(super) ended: Option<(EndReason, Timestamp)>,
     pub(super) cancelled: bool,
+    #[serde(with = "super::packed")]
     pub(super) states: Vec<State>,
     pub(super) tally: Tally,
     /// Every relay name the run ever used, and what came of it.
@@ -116,6 +69,7 @@ pub(super) struct RunBook {
     pub(super) dates: HashMap<BatchKey, Millis>,
     /// The highest part of each batch that was split.
     pub(super) parts: HashMap<u32, u16>,
+    #[serde(skip)]
     pub(super) touched: Touched,
 }
 
@@ -366,6 +320,12 @@ impl RunBook {
 }
 
 impl RunBook {
+    /// Octets of memory it takes, roughly.
+    pub(super) fn weight(&self) -> u64 {
+        let entries = self.open.len() + self.waiting.len() + self.doubts.len() + self.dates.len();
+        (self.states.len() + 64 * entries) as u64
+    }
+
     /// Nobody will record the outcomes that are owed: those they are about are uncertain.
     pub(super) fn leave_in_doubt(&mut self) {
         for (_, open) in std::mem::take(&mut self.open) {

@@ -15,9 +15,12 @@ use rustix::fs::FallocateFlags;
 use rustix::io::Errno;
 
 use super::error::is_full;
+use super::folder::replace_file;
 
 /// How much is written at once when a new segment is filled with zeros.
 const FILL_STEP: usize = 1 << 20;
+/// The name of the checkpoint beside the segments.
+const CHECKPOINT: &str = "checkpoint";
 /// The room that is given up when the disk is full, so that reports still work.
 const BALLAST: u64 = 1 << 20;
 
@@ -54,6 +57,16 @@ pub trait Disk: Send {
     /// write, and would say that all is well.
     fn sync(&mut self, segment: u32) -> io::Result<()>;
 
+    /// Puts a checkpoint, which `make` writes, in place of the one before; perhaps later, and perhaps never,
+    /// as nothing depends on it. It is there as a whole or not at all.
+    fn keep(&mut self, make: Box<dyn FnOnce() -> Vec<u8> + Send>);
+
+    /// The checkpoint kept last; none if there is none.
+    ///
+    /// # Errors
+    /// What the system said.
+    fn kept(&self) -> io::Result<Option<Vec<u8>>>;
+
     /// Octets that the file system has left for us.
     ///
     /// # Errors
@@ -72,13 +85,16 @@ pub struct FileDisk {
     files: BTreeMap<u32, File>,
     /// The segment that a thread fills with zeros, ahead of the journal.
     filling: Option<(u32, JoinHandle<io::Result<()>>)>,
+    /// Writes a checkpoint.
+    keeping: Option<JoinHandle<()>>,
 }
 
 impl FileDisk {
     /// The segments in `folder`, which is there. `ballast` is a file that may be removed when room is
     /// short.
     pub fn new(folder: &Path, ballast: &Path) -> Self {
-        Self { folder: folder.to_owned(), ballast: ballast.to_owned(), files: BTreeMap::new(), filling: None }
+        let (folder, ballast) = (folder.to_owned(), ballast.to_owned());
+        Self { folder, ballast, files: BTreeMap::new(), filling: None, keeping: None }
     }
 
     /// Makes the ballast if it is not there. Not having it is no reason to stop.
@@ -205,6 +221,33 @@ impl Disk for FileDisk {
         self.file(segment)?.sync_data()
     }
 
+    fn keep(&mut self, make: Box<dyn FnOnce() -> Vec<u8> + Send>) {
+        if let Some(before) = self.keeping.take() {
+            if !before.is_finished() {
+                // The disk is slow; a later one tells more.
+                self.keeping = Some(before);
+                return;
+            }
+            // It has nothing to say: without a checkpoint a start reads more, and that is all.
+            let _ = before.join();
+        }
+        let path = self.folder.join(CHECKPOINT);
+        let keep = move || {
+            if replace_file(&path, &make()).is_err() {
+                let _ = fs::remove_file(path.with_extension("new"));
+            }
+        };
+        self.keeping = std::thread::Builder::new().name("checkpoint".to_owned()).spawn(keep).ok();
+    }
+
+    fn kept(&self) -> io::Result<Option<Vec<u8>>> {
+        match fs::read(self.folder.join(CHECKPOINT)) {
+            Ok(octets) => Ok(Some(octets)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
     fn available(&self) -> io::Result<u64> {
         let found = rustix::fs::statvfs(&self.folder)?;
         Ok(found.f_bavail.saturating_mul(found.f_frsize))
@@ -220,6 +263,9 @@ impl Drop for FileDisk {
         if let Some((_, filler)) = self.filling.take() {
             // Its failure is nobody's any more: the next process sees what is there.
             let _ = filler.join();
+        }
+        if let Some(keeper) = self.keeping.take() {
+            let _ = keeper.join();
         }
     }
 }

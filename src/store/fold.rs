@@ -7,22 +7,25 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 
 use crate::mail::{Account, Charge, RecipientNo, RunNo, State};
 
-use super::book::{Open, RunBook};
+use super::book::RunBook;
+use super::entries::Open;
 use super::ledger::Ledger;
 use super::record::{EpochBegun, IntentMade, Millis, OutcomeKnown, Record};
 use super::trust::{Moment, Recorded};
 
 /// The meaning of a journal up to some record.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(super) struct Fold {
     pub(super) runs: BTreeMap<RunNo, RunBook>,
     pub(super) ledger: Ledger,
     last: Option<Timestamp>,
     first_of_boot: Option<Moment>,
     /// Accounts whose usage changed since it was asked last, for the index.
+    #[serde(skip)]
     pub(super) touched_accounts: Vec<Account>,
 }
 
@@ -152,6 +155,11 @@ impl Fold {
         }
     }
 
+    /// Octets of memory it takes, roughly: what a copy costs.
+    pub(super) fn weight(&self) -> u64 {
+        self.runs.values().map(RunBook::weight).sum()
+    }
+
     /// What is on record about the clocks; none in an empty journal.
     pub(super) fn recorded(&self) -> Option<Recorded> {
         Some(Recorded { last: self.last?, first_of_boot: self.first_of_boot? })
@@ -173,7 +181,7 @@ impl Fold {
     pub(super) fn forget_touched(&mut self) {
         self.touched_accounts.clear();
         for run in self.runs.values_mut() {
-            run.touched = super::book::Touched::default();
+            run.touched = super::entries::Touched::default();
         }
     }
 }

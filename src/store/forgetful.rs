@@ -1,7 +1,8 @@
 //! A disk that tears and forgets: what was not synced may be lost, in parts and out of order.
 //!
 //! It keeps what is durable apart from what was only written. [`ForgetfulDisk::cut`] pulls the plug: each
-//! write since the last sync survives, vanishes or survives in some of its sectors, as the seed has it.
+//! write since the last sync survives, vanishes or survives in some of its sectors, as the seed has it, and
+//! the last checkpoint may not have come to its name.
 //! It can also pull the plug by itself before its n-th operation, run full, or fail to sync.
 
 use std::collections::BTreeMap;
@@ -28,6 +29,8 @@ struct Medium {
     allowed: u64,
     syncs_allowed: u64,
     capacity: u64,
+    /// The checkpoint, and the one before.
+    kept: [Option<Vec<u8>>; 2],
 }
 
 impl Default for Medium {
@@ -38,6 +41,7 @@ impl Default for Medium {
             allowed: u64::MAX,
             syncs_allowed: u64::MAX,
             capacity: u64::MAX / 2,
+            kept: [None, None],
         }
     }
 }
@@ -106,6 +110,10 @@ impl ForgetfulDisk {
                 }
             }
             segment.seen.clone_from(&segment.durable);
+        }
+        if chance.next().is_multiple_of(2) {
+            // The name of the new one was not on the disk yet.
+            medium.kept = [medium.kept[1].take(), None];
         }
         (medium.allowed, medium.syncs_allowed) = (u64::MAX, u64::MAX);
         Self { medium: Arc::new(Mutex::new(medium)) }
@@ -196,6 +204,18 @@ impl Disk for ForgetfulDisk {
             segment.durable[offset..offset + octets.len()].copy_from_slice(&octets);
         }
         Ok(())
+    }
+
+    fn keep(&mut self, make: Box<dyn FnOnce() -> Vec<u8> + Send>) {
+        let mut medium = self.medium();
+        if medium.operate().is_ok() {
+            let before = medium.kept[0].take();
+            medium.kept = [Some(make()), before];
+        }
+    }
+
+    fn kept(&self) -> io::Result<Option<Vec<u8>>> {
+        Ok(self.medium().kept[0].clone())
     }
 
     fn available(&self) -> io::Result<u64> {

@@ -7,10 +7,12 @@
 //! first frame of a group commit: when it was written, everything before it was already durable. So a
 //! marked frame behind a damaged one proves that the damage is no torn write.
 
+use serde::{Deserialize, Serialize};
+
 use super::record::Record;
 
 /// The place of a record in the journal, from 1 and without gaps.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
 pub(super) struct Lsn(pub(super) u64);
 
 /// Octets before the payload.
@@ -127,4 +129,9 @@ pub(super) fn parse(octets: &[u8]) -> Parsed<'_> {
 pub(super) fn length(buffer: &[u8]) -> usize {
     let (length, _) = buffer.split_first_chunk::<4>().expect("a frame has a head");
     u32::from_le_bytes(*length) as usize + OVERHEAD
+}
+
+/// Whether the frame at the beginning of `buffer`, which [`push`] made, opens a group commit.
+pub(super) fn opens(buffer: &[u8]) -> bool {
+    buffer.get(4).is_some_and(|kind| kind & OPENS != 0)
 }

@@ -14,6 +14,9 @@ use super::record::Record;
 /// Room kept for each record that may be written whatever the disk's state, in octets: an outcome's
 /// fixed part with one reply of 256 octets and a queue id.
 const OUTCOME_ROOM: u64 = 512;
+/// A group commit is written and synced in parts where it is longer, in octets: what a power cut can tear is
+/// bounded so.
+pub(super) const BLOCK_LIMIT: usize = 4 << 20;
 /// Room kept for each recipient of an intent, in octets: a fate and its share of the replies.
 const FATE_ROOM: u64 = 48;
 
@@ -26,6 +29,8 @@ pub(super) struct Group {
     /// The last record of the block that is being written, if one is.
     writing: Option<Lsn>,
     buffer: Vec<u8>,
+    /// Where in it the last part begins.
+    part: usize,
     /// Kept from block to block, so that no new one is made each time.
     spare: Vec<u8>,
     /// The last record that somebody waits for.
@@ -80,6 +85,7 @@ impl Group {
             durable: Lsn(next.0 - 1),
             writing: None,
             buffer: Vec::new(),
+            part: 0,
             spare: Vec::new(),
             awaited: Lsn(next.0 - 1),
             asked: 0,
@@ -102,10 +108,15 @@ impl Group {
         if let Some(cause) = &self.failed {
             return Err(StoreError::Poisoned(Arc::clone(cause)));
         }
-        let place = if self.buffer.is_empty() { Place::Opens } else { Place::Follows };
+        let start = self.buffer.len();
+        let opens = start == 0 || start - self.part >= BLOCK_LIMIT;
+        let place = if opens { Place::Opens } else { Place::Follows };
         let lsn = self.next;
         push(&mut self.buffer, place, self.epoch, lsn, record)
             .map_err(|_| StoreError::TooLarge { what: "a record of the journal" })?;
+        if opens {
+            self.part = start;
+        }
         self.next = Lsn(lsn.0 + 1);
         Ok(lsn)
     }
@@ -150,6 +161,7 @@ impl Group {
             return None;
         }
         let octets = std::mem::replace(&mut self.buffer, std::mem::take(&mut self.spare));
+        self.part = 0;
         let last = self.last();
         (self.writing, self.in_writing) = (Some(last), octets.len() as u64);
         (self.asked, self.urgent) = (0, false);
@@ -173,6 +185,11 @@ impl Group {
     /// Notes how much room there is now.
     pub(super) fn measured(&mut self, space: Space) {
         self.space = space;
+    }
+
+    /// The number of this process among all that ever took the workspace.
+    pub(super) fn epoch(&self) -> u32 {
+        self.epoch
     }
 
     /// Everything up to here is durable.

@@ -14,9 +14,9 @@ use crate::mail::{Account, PlanId, RecipientNo, RelayName, RunNo, State, Tally, 
 
 use super::backlog::ranges;
 use super::book::{RunBook, Standing};
+use super::checkpoint::{Checkpoint, Start};
 use super::disk::FileDisk;
 use super::error::StoreError;
-use super::fold::Fold;
 use super::frame::Lsn;
 use super::lock::holder;
 use super::record::{EndReason, Record, Spans};
@@ -108,11 +108,13 @@ impl History {
     /// # Errors
     /// The journal is damaged, of a newer mailrun, or cannot be read.
     pub fn read(state: &Path) -> Result<Self, StoreError> {
-        let mut fold = Fold::default();
-        let alive = read_records(state, &mut |_, _, record| {
+        let Some(place) = Place::of(state) else { return Ok(Self::empty(state)) };
+        let Checkpoint { start, mut fold, .. } = Checkpoint::of(&place.disk);
+        place.read(&start, &mut |_, _, record| {
             fold.apply(&record);
             Ok(())
         })?;
+        let alive = place.alive;
         let last = fold.recorded().map(|recorded| recorded.last);
         let usages = fold.ledger.usages().clone();
         let mut runs: Vec<Run> = Vec::with_capacity(fold.runs.len());
@@ -123,6 +125,11 @@ impl History {
             runs.push(Run::of(book));
         }
         Ok(Self { state: state.to_owned(), runs, usages, last, alive })
+    }
+
+    fn empty(state: &Path) -> Self {
+        let (runs, usages) = (Vec::new(), BTreeMap::new());
+        Self { state: state.to_owned(), runs, usages, last: None, alive: None }
     }
 
     /// The run of that number.
@@ -199,7 +206,8 @@ impl History {
                 visit(recipient, event.clone());
             }
         };
-        read_records(&self.state, &mut |_, _, record| {
+        let Some(place) = Place::of(&self.state) else { return Ok(()) };
+        place.read(&Start::BEGINNING, &mut |_, _, record| {
             teller.tell(&record, &mut hand_out);
             Ok(())
         })?;
@@ -210,19 +218,28 @@ impl History {
     }
 }
 
-/// Reads all records, and says who was alive before the first was read.
-fn read_records(
-    state: &Path,
-    visit: &mut dyn FnMut(Lsn, u32, Record) -> Result<(), StoreError>,
-) -> Result<Option<u32>, StoreError> {
-    let journal = state.join("journal");
-    if !journal.exists() {
-        return Ok(None);
+/// A journal that is there, and who held the workspace before anything of it was read.
+struct Place {
+    disk: FileDisk,
+    alive: Option<u32>,
+}
+
+impl Place {
+    /// The journal in the state folder; none if there is none.
+    fn of(state: &Path) -> Option<Self> {
+        let journal = state.join("journal");
+        let disk = journal.exists().then(|| FileDisk::new(&journal, &state.join("ballast")))?;
+        Some(Self { disk, alive: holder(state) })
     }
-    let alive = holder(state);
-    let writer = if alive.is_some() { Writer::Live } else { Writer::Gone };
-    scan(&FileDisk::new(&journal, &state.join("ballast")), writer, visit)?;
-    Ok(alive)
+
+    fn read(
+        &self,
+        start: &Start,
+        visit: &mut dyn FnMut(Lsn, u32, Record) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        let writer = if self.alive.is_some() { Writer::Live } else { Writer::Gone };
+        scan(&self.disk, start, writer, visit).map(|_| ())
+    }
 }
 
 /// How one recipient stands, and what happened last.

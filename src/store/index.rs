@@ -14,10 +14,12 @@ use std::path::{Path, PathBuf};
 use hashbrown::HashSet;
 use jiff::Timestamp;
 
-use crate::mail::{Account, RunNo, State, Usage};
+use crate::mail::{RunNo, State, Usage};
 
 use super::backlog::Pieces;
-use super::book::{BLOCK, BatchKey, RunBook, Waiting};
+
+use super::changes::Changes;
+use super::entries::Waiting;
 use super::fold::Fold;
 use super::frame::Lsn;
 use super::postcard_tail::write_postcard;
@@ -40,65 +42,6 @@ const USAGE: u8 = b'u';
 const SUPPRESSED: u8 = b'x';
 /// How many are suppressed, and the sum of their keys without carry.
 const SUPPRESSED_STAMP: &[u8] = b"y";
-
-/// Where things stand after record `upto`, as far as they changed.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Changes {
-    pub(super) upto: Lsn,
-    blocks: Vec<(RunNo, u32, Vec<u8>)>,
-    waiting: Vec<(RunNo, u32, Option<Waiting>)>,
-    dates: Vec<(RunNo, BatchKey, Option<Millis>)>,
-    parts: Vec<(RunNo, u32, u16)>,
-    usages: Vec<(Account, Usage)>,
-}
-
-impl Changes {
-    /// Takes what was touched since it was taken last.
-    pub(super) fn take(fold: &mut Fold, upto: Lsn) -> Self {
-        let mut changes = Self { upto, ..Self::default() };
-        for run in fold.runs.values_mut() {
-            changes.take_run(run);
-        }
-        let accounts = std::mem::take(&mut fold.touched_accounts);
-        for account in accounts {
-            if let Some(usage) = fold.ledger.usages().get(&account) {
-                changes.usages.push((account, usage.clone()));
-            }
-        }
-        changes
-    }
-
-    /// Whether nothing was touched.
-    pub(super) fn is_empty(&self) -> bool {
-        let nobody = self.blocks.is_empty() && self.waiting.is_empty();
-        nobody && self.dates.is_empty() && self.parts.is_empty() && self.usages.is_empty()
-    }
-
-    fn take_run(&mut self, run: &mut RunBook) {
-        let touched = std::mem::take(&mut run.touched);
-        for block in touched.blocks {
-            self.blocks.push((run.no, block, states_of(run, block)));
-        }
-        for recipient in touched.waiting {
-            self.waiting.push((run.no, recipient, run.waiting.get(&recipient).copied()));
-        }
-        for batch in touched.dates {
-            self.dates.push((run.no, batch, run.dates.get(&batch).copied()));
-        }
-        for number in touched.parts {
-            if let Some(part) = run.parts.get(&number) {
-                self.parts.push((run.no, number, *part));
-            }
-        }
-    }
-}
-
-/// The states of one block, an octet a recipient.
-fn states_of(run: &RunBook, block: u32) -> Vec<u8> {
-    let start = (block * BLOCK) as usize;
-    let end = (start + BLOCK as usize).min(run.states.len());
-    run.states[start.min(end)..end].iter().map(|state| *state as u8).collect()
-}
 
 /// An open index.
 #[derive(Debug, Clone)]
@@ -266,6 +209,21 @@ impl Index {
             pieces.parts.push((number_at(&key, 5).ok_or("a short key")?, u16::from_be_bytes(part)));
         }
         Ok(pieces)
+    }
+
+    /// Makes everything count as touched that `fold` or the index knows of, so that what is gone is taken out.
+    ///
+    /// # Errors
+    /// What sled says, or that a value is not what was written.
+    pub(super) fn touch_all(&self, fold: &mut Fold) -> Result<(), String> {
+        fold.touch_all();
+        for run in fold.runs.values_mut() {
+            let held = self.pieces(run.no, run.states.len())?;
+            run.touched.waiting.extend(held.waiting.iter().map(|(recipient, _)| *recipient));
+            run.touched.dates.extend(held.dates.iter().map(|(batch, _)| *batch));
+            run.touched.parts.extend(held.parts.iter().map(|(number, _)| *number));
+        }
+        Ok(())
     }
 
     /// Whether the index says the same as `fold`.

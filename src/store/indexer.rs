@@ -16,8 +16,9 @@ use jiff::Timestamp;
 use crate::mail::RunNo;
 
 use super::backlog::Pieces;
+use super::changes::Changes;
 use super::frame::Lsn;
-use super::index::{Changes, Found, Index};
+use super::index::{Found, Index};
 use super::journal::Desk;
 use super::note::Note;
 use super::recorder::Recorder;
@@ -47,22 +48,31 @@ pub(super) fn begin_anew(folder: &Path, now: Timestamp, notes: &mut Vec<Note>) -
     }
 }
 
+/// What is known of the journal when the index is opened.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Known {
+    /// The last record that was there when the journal was opened.
+    pub(super) before: Lsn,
+    /// Whether something may have changed behind the index that does not count as touched.
+    pub(super) partly: bool,
+}
+
 /// Brings an index that was just opened up to the end of the journal; one that is ahead of the journal,
-/// or says something else, gives way to a new one, which `anew` makes. `before` is the last record that
-/// was there when the journal was opened.
+/// or says something else, gives way to a new one, which `anew` makes.
 pub(super) fn catch_up(
     found: Found,
     recorder: &mut Recorder,
-    before: Lsn,
+    known: Known,
     anew: impl FnOnce(&mut Vec<Note>) -> Option<Found>,
     notes: &mut Vec<Note>,
 ) -> Option<Index> {
     let upto = recorder.group.durable();
     let fresh = found.applied == Lsn(0);
-    if found.applied <= before {
-        let applied = found.index.apply(&Changes::take(&mut recorder.fold, upto));
+    if found.applied <= known.before {
+        let touched = if known.partly { found.index.touch_all(&mut recorder.fold) } else { Ok(()) };
+        let applied = touched.and_then(|()| found.index.apply(&Changes::take(&mut recorder.fold, upto)));
         if applied.is_ok() && found.index.agrees(&recorder.fold) {
-            if found.moved.is_some() || (fresh && before > Lsn(0)) {
+            if found.moved.is_some() || (fresh && known.before > Lsn(0)) {
                 notes.push(Note::IndexRebuilt { moved: found.moved });
             }
             return Some(found.index);

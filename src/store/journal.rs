@@ -127,10 +127,21 @@ impl Desk {
 
     /// Writes one block, if there is one.
     fn turn(&self) {
-        let Some(block) = self.recorder().group.take() else { return };
+        let (block, checkpoint) = {
+            let mut recorder = self.recorder();
+            let Some(block) = recorder.group.take() else { return };
+            let checkpoint = recorder.due_checkpoint(block.octets.len());
+            (block, checkpoint)
+        };
         let outcome = {
             let mut log = self.log.lock().unwrap_or_else(PoisonError::into_inner);
-            log.commit(&block.octets).map(|()| log.space())
+            let outcome = log.commit(&block.octets).map(|()| log.space());
+            if outcome.is_ok()
+                && let Some(checkpoint) = checkpoint
+            {
+                log.keep(checkpoint);
+            }
+            outcome
         };
         let (durable, failed) = {
             let mut recorder = self.recorder();
@@ -144,6 +155,18 @@ impl Desk {
         // Whoever began to listen before the block was complete was counted under the lock.
         if self.listeners.load(Ordering::Relaxed) > 0 {
             self.done.notify_all();
+        }
+    }
+
+    /// Spares the next start what it need not read; for when nothing is recorded any more.
+    fn keep(&self) {
+        let checkpoint = {
+            let mut recorder = self.recorder();
+            let whole = !recorder.group.is_waiting() && recorder.group.cause().is_none();
+            (whole && recorder.is_unkept()).then(|| recorder.checkpoint())
+        };
+        if let Some(checkpoint) = checkpoint {
+            self.log.lock().unwrap_or_else(PoisonError::into_inner).keep(checkpoint);
         }
     }
 
@@ -261,5 +284,6 @@ impl Drop for Journal {
             }
             None => self.desk.turn(),
         }
+        self.desk.keep();
     }
 }

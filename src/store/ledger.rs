@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 
 use crate::mail::{Account, Charge, Usage};
 
@@ -17,7 +18,7 @@ use crate::mail::{Account, Charge, Usage};
 const LONGEST_ATTEMPT: Duration = Duration::from_mins(15);
 
 /// The usages of all accounts.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Ledger {
     usages: BTreeMap<Account, Usage>,
 }

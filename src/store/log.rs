@@ -4,11 +4,13 @@
 //! from 1 MiB to 64 MiB, and the next one is allocated while the present one is filled, so that room for
 //! what is owed is there before it is promised. One error ends it: nothing is tried twice.
 
+use super::checkpoint::{Checkpoint, Start};
 use super::disk::Disk;
 use super::error::{StoreError, is_full};
-use super::frame::{FRAME_LIMIT, Lsn, length};
+use super::frame::{FRAME_LIMIT, Lsn, length, opens};
+use super::group::BLOCK_LIMIT;
 use super::record::Record;
-use super::scan::{End, Writer, last_written, scan};
+use super::scan::{End, REACH, Writer, last_written, scan};
 
 /// The first segment, in octets.
 const FIRST_SEGMENT: u64 = 1 << 20;
@@ -40,6 +42,8 @@ pub(super) struct Log {
     next: Option<(u32, u64)>,
     /// Octets that the file system had left when it was asked last, and how many commits ago that was.
     available: (u64, u32),
+    /// The checksum of the last frame that was written; none before the first.
+    seal: Option<[u8; 4]>,
 }
 
 /// What was found when a journal was opened.
@@ -51,16 +55,17 @@ pub(super) struct Opened {
 }
 
 impl Log {
-    /// Reads the whole journal, clears a torn end and gets ready to write behind it.
+    /// Reads the journal from `start` on, clears a torn end and gets ready to write behind it.
     ///
     /// # Errors
     /// The journal is damaged, newer, or cannot be read or written.
     pub(super) fn open(
         disk: Box<dyn Disk>,
+        start: &Start,
         min_free: u64,
         visit: &mut dyn FnMut(Lsn, u32, Record) -> Result<(), StoreError>,
     ) -> Result<(Self, Opened), StoreError> {
-        let end = scan(&*disk, Writer::Gone, visit)?;
+        let end = scan(&*disk, start, Writer::Gone, visit)?;
         let mut log = Self {
             disk,
             min_free,
@@ -69,15 +74,16 @@ impl Log {
             offset: end.offset,
             next: None,
             available: (0, 0),
+            seal: None,
         };
         let segments = log.disk.segments().map_err(|error| log.failed("list", error))?;
         let mut torn = 0;
         for (segment, length) in segments {
             if segment == end.segment {
                 log.size = length;
-                torn += log.clear(segment, end.offset, length)?;
+                torn += log.clear(segment, end.offset, length.min(end.offset + REACH))?;
             } else if segment > end.segment {
-                torn += log.clear(segment, 0, length)?;
+                torn += log.clear(segment, 0, length.min(REACH))?;
                 // A shorter one was cut off by a crash while it was allocated: that is done again.
                 if length >= FIRST_SEGMENT {
                     log.next = log.next.or(Some((segment, length)));
@@ -95,12 +101,12 @@ impl Log {
         StoreError::io(doing, &self.disk.place(self.segment), error)
     }
 
-    /// Writes zeros over whatever stands behind the end, so that it can never be taken for records.
-    fn clear(&mut self, segment: u32, from: u64, length: u64) -> Result<u64, StoreError> {
+    /// Writes zeros over whatever stands from the end on, so that it can never be taken for records.
+    fn clear(&mut self, segment: u32, from: u64, until: u64) -> Result<u64, StoreError> {
         let mut torn = 0;
         let mut offset = from;
         let mut buffer = vec![0; CLEAR_STEP];
-        while offset < length {
+        while offset < until {
             let read = self.disk.read_at(segment, offset, &mut buffer);
             let count = read.map_err(|error| self.failed("read", error))?;
             if count == 0 {
@@ -132,6 +138,7 @@ impl Log {
                 written.map_err(|error| self.failed("write", error))?;
                 self.disk.sync(self.segment).map_err(|error| self.failed("sync", error))?;
                 self.offset += fits as u64;
+                self.seal = rest[..fits].last_chunk().copied();
                 rest = &rest[fits..];
             }
             // The next segment is begun only when this one is durable: its first record proves this one whole.
@@ -147,6 +154,14 @@ impl Log {
         Ok(())
     }
 
+    /// Keeps `checkpoint`, which speaks of everything that was committed.
+    pub(super) fn keep(&mut self, mut checkpoint: Checkpoint) {
+        let Some(seal) = self.seal else { return };
+        let (segment, offset) = (self.segment, self.offset);
+        checkpoint.start = Start { segment, offset, seal, ..checkpoint.start };
+        self.disk.keep(Box::new(move || checkpoint.write()));
+    }
+
     /// Asks the file system how much room it has.
     fn measure(&mut self) -> Result<u64, StoreError> {
         let available = self.disk.available().map_err(|error| self.failed("ask for the room of", error))?;
@@ -154,16 +169,17 @@ impl Log {
         Ok(available)
     }
 
-    /// Octets of the leading frames that fit into the present segment.
+    /// Octets of the leading frames that are written at once: those that fit into the present segment, up to
+    /// the next that opens a part of its own.
     fn fitting(&self, block: &[u8]) -> usize {
         let room = usize::try_from(self.size - self.offset).expect("a segment is at most 64 MiB");
-        if block.len() <= room {
+        if block.len() <= room.min(BLOCK_LIMIT) {
             return block.len();
         }
         let mut fits = 0;
         while fits < block.len() {
             let frame = length(&block[fits..]);
-            if fits + frame > room {
+            if fits + frame > room || (fits > 0 && opens(&block[fits..])) {
                 break;
             }
             fits += frame;

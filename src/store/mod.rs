@@ -11,9 +11,10 @@
 //! - `scan`, `log`: reading to the end and telling a torn end from damage; writing behind it;
 //! - `group`, `journal`, `watermark`: group commit as a state machine, the thread around it, and those who
 //!   wait for it;
-//! - `book`, `ledger`, `fold`: what the records mean for a run, for the accounts, and together;
-//! - `recorder`: what happens becomes a record and is folded in;
-//! - `index`, `indexer`: sled, and the thread that keeps it up to date;
+//! - `book` and its `entries`, `ledger`, `fold`: what the records mean for a run, for the accounts, and together;
+//! - `checkpoint`, `packed`: that meaning, kept beside the journal so that a start reads only its end;
+//! - `recorder`, `draft`: what happens becomes a record and is folded in;
+//! - `index`, `changes`, `indexer`: sled, and the thread that keeps it up to date;
 //! - [`store`](Store): all of it behind the lock, for the engine;
 //! - [`history`](History), `teller`: reading without the lock;
 //! - `plans`, [`plan`](Plan): frozen plans, written and read;
@@ -22,7 +23,11 @@
 
 mod backlog;
 mod book;
+mod changes;
+mod checkpoint;
 mod disk;
+mod draft;
+mod entries;
 mod error;
 mod fold;
 mod folder;
@@ -38,6 +43,7 @@ mod ledger;
 mod lock;
 mod log;
 mod note;
+mod packed;
 mod plan;
 mod plans;
 mod postcard_tail;

@@ -10,12 +10,14 @@ use jiff::Timestamp;
 use smallvec::{SmallVec, smallvec};
 
 use crate::mail::{
-    Answer, Batch, Charge, Class, Delivery, Doubt, Intent, Outcome, RecipientNo, RelayNo, Return, RunNo,
-    Settled, State,
+    Answer, Batch, Class, Delivery, Doubt, Intent, Outcome, RelayNo, Return, RunNo, Settled, State,
 };
 
-use super::book::{Open, RelayUse};
+use super::book::RelayUse;
+use super::checkpoint::{Checkpoint, Start};
 use super::disk::Disk;
+use super::draft::Draft;
+use super::entries::Open;
 use super::error::StoreError;
 use super::fold::Fold;
 use super::frame::{FRAME_LIMIT, Lsn};
@@ -39,6 +41,20 @@ const QUEUE_ID_OCTETS: usize = 64;
 /// An outcome is cut into several records beyond so many octets, by a guess on the safe side.
 const OUTCOME_LIMIT: usize = FRAME_LIMIT / 2;
 
+/// A guess at the octets of a record, for those that are read.
+const RECORD_OCTETS: u64 = 64;
+/// Less than this is read in a millisecond, in octets.
+const WORTH_KEEPING: u64 = 256 << 10;
+
+/// What the operator, or a test, sets.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Limits {
+    /// Octets that the file system must have left for a new intent.
+    pub(super) min_free: u64,
+    /// Octets of the journal between two checkpoints, at least.
+    pub(super) checkpoint: u64,
+}
+
 /// What records are made with.
 pub(super) struct Recorder {
     pub(super) fold: Fold,
@@ -46,6 +62,9 @@ pub(super) struct Recorder {
     pub(super) trust: Trust,
     numbered: HashMap<Box<str>, u32>,
     folder: PathBuf,
+    /// Octets written since the last checkpoint.
+    unkept: u64,
+    every: u64,
 }
 
 /// A recorder with the log it writes to, and what opening them has shown.
@@ -55,6 +74,8 @@ pub(super) struct Recovered {
     pub(super) notes: Vec<Note>,
     /// The last record that was there before this process.
     pub(super) found: Lsn,
+    /// Whether what changed behind `applied` is known only in part, as the checkpoint is later.
+    pub(super) partly: bool,
 }
 
 impl Recorder {
@@ -66,13 +87,14 @@ impl Recorder {
     pub(super) fn recover(
         disk: Box<dyn Disk>,
         folder: &Path,
-        min_free: u64,
+        limits: Limits,
         moment: &Moment,
         applied: Lsn,
     ) -> Result<Recovered, StoreError> {
-        let mut fold = Fold::default();
-        let mut numbered = HashMap::new();
-        let (mut log, opened) = Log::open(disk, min_free, &mut |lsn, _epoch, record| {
+        let Checkpoint { start, mut fold, mut numbered } = Checkpoint::of(&*disk);
+        let mut unkept = 0;
+        let (mut log, opened) = Log::open(disk, &start, limits.min_free, &mut |lsn, _epoch, record| {
+            unkept += RECORD_OCTETS;
             fold.apply(&record);
             if lsn == applied {
                 fold.forget_touched();
@@ -91,11 +113,13 @@ impl Recorder {
             notes.push(Note::LongSilence { since: known.map(|known| known.last).unwrap_or_default() });
         }
         let trust = Trust::begin(known.as_ref(), moment)?;
-        let group = Group::new(opened.end.epoch + 1, opened.end.next, min_free, log.space());
-        let mut recorder = Self { fold, group, trust, numbered, folder: folder.to_owned() };
+        let group = Group::new(opened.end.epoch + 1, opened.end.next, limits.min_free, log.space());
+        let (folder, every) = (folder.to_owned(), limits.checkpoint);
+        let mut recorder = Self { fold, group, trust, numbered, folder, unkept, every };
         recorder.begin_epoch(moment, &mut notes)?;
         recorder.commit(&mut log)?;
-        Ok(Recovered { recorder, log, notes, found: Lsn(opened.end.next.0 - 1) })
+        let partly = start.next.0 > applied.0 + 1;
+        Ok(Recovered { recorder, log, notes, found: Lsn(opened.end.next.0 - 1), partly })
     }
 
     fn begin_epoch(&mut self, moment: &Moment, notes: &mut Vec<Note>) -> Result<(), StoreError> {
@@ -123,14 +147,41 @@ impl Recorder {
     /// Writes all that waits; for those who have no thread for it.
     pub(super) fn commit(&mut self, log: &mut Log) -> Result<(), StoreError> {
         while let Some(block) = self.group.take() {
+            let checkpoint = self.due_checkpoint(block.octets.len());
             let outcome = log.commit(&block.octets).map(|()| log.space());
             let failure = outcome.as_ref().err().cloned();
+            if failure.is_none()
+                && let Some(checkpoint) = checkpoint
+            {
+                log.keep(checkpoint);
+            }
             self.group.complete(block, outcome);
             if let Some(failure) = failure {
                 return Err(failure);
             }
         }
         Ok(())
+    }
+
+    /// Notes that a block of so many octets was taken; gives what it all means if that is worth to be kept
+    /// once the block is durable. Never while records wait that are in no block.
+    pub(super) fn due_checkpoint(&mut self, octets: usize) -> Option<Checkpoint> {
+        self.unkept += octets as u64;
+        let due = self.unkept >= self.every.max(self.fold.weight());
+        due.then(|| self.checkpoint())
+    }
+
+    /// What everything appended so far means.
+    pub(super) fn checkpoint(&mut self) -> Checkpoint {
+        self.unkept = 0;
+        let next = Lsn(self.group.last().0 + 1);
+        let start = Start { next, epoch: self.group.epoch(), ..Start::BEGINNING };
+        Checkpoint { start, fold: self.fold.clone(), numbered: self.numbered.clone() }
+    }
+
+    /// Whether a start would have to read more than it need.
+    pub(super) fn is_unkept(&self) -> bool {
+        self.unkept >= self.every.min(WORTH_KEEPING)
     }
 
     /// Appends a record and takes it in.
@@ -305,79 +356,5 @@ fn answered(outcome: &Outcome) -> Option<(&Answer, Option<Class>)> {
         Outcome::Uncertain(_)
         | Outcome::Returned(Return::NotSent | Return::LineLost)
         | Outcome::Suppressed => None,
-    }
-}
-
-/// An outcome in the making.
-struct Draft {
-    of: Attempt,
-    at: Millis,
-    answers: SmallVec<[AnswerKnown; 1]>,
-    fates: SmallVec<[FateKnown; 1]>,
-    /// Octets it will take, at most.
-    size: usize,
-}
-
-impl Draft {
-    fn new(of: Attempt, at: Timestamp) -> Self {
-        Self { of, at: at.into(), answers: SmallVec::new(), fates: SmallVec::new(), size: 64 }
-    }
-
-    fn add(
-        &mut self,
-        recipient: RecipientNo,
-        fate: &Fate<'_>,
-        delivery: &Delivery,
-        answer: Option<AnswerKnown>,
-    ) {
-        let number = answer.map(|answer| self.number(answer));
-        let cause = match (&delivery.outcome, number) {
-            (Outcome::Accepted(_) | Outcome::Deferred(..) | Outcome::Rejected(..), Some(number)) => {
-                Cause::Answer(number)
-            }
-            (Outcome::Returned(_), Some(number)) => Cause::Returned(number),
-            (Outcome::Uncertain(doubt), _) => Cause::Doubt(*doubt),
-            (Outcome::Suppressed, _) => Cause::Suppressed,
-            (
-                Outcome::Returned(_) | Outcome::Accepted(_) | Outcome::Deferred(..) | Outcome::Rejected(..),
-                None,
-            ) => Cause::NotSent,
-        };
-        let due = fate.due.map(Millis::from);
-        match self.fates.last_mut() {
-            Some(last) if (last.state, last.due, last.cause) == (fate.state, due, cause) => {
-                last.recipients.push(recipient);
-                self.size += 8;
-            }
-            Some(_) | None => {
-                let recipients = Spans::of([recipient]);
-                self.fates.push(FateKnown { recipients, state: fate.state, due, cause });
-                self.size += 32;
-            }
-        }
-    }
-
-    fn number(&mut self, answer: AnswerKnown) -> u16 {
-        let known = self.answers.iter().rposition(|known| *known == answer);
-        let place = known.unwrap_or_else(|| {
-            let inline = match &answer.words {
-                Words::Numbered(_) => 0,
-                Words::Inline(text) => text.len(),
-            };
-            self.size += 32 + answer.queue_id.len() + inline;
-            self.answers.push(answer);
-            self.answers.len() - 1
-        });
-        u16::try_from(place).expect("an outcome is cut long before")
-    }
-
-    fn finish(self, kept: Option<Charge>) -> Record {
-        Record::Outcome(OutcomeKnown {
-            of: self.of,
-            at: self.at,
-            kept,
-            answers: self.answers,
-            fates: self.fates,
-        })
     }
 }

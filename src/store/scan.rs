@@ -3,15 +3,20 @@
 //! A power cut may leave anything in the room behind the last durable record, so the first frame that is
 //! not whole, or does not continue the one before, ends the journal. It is damage and no end where a later
 //! record proves that this place was durable once: a later segment begins, or a frame that opens a group
-//! commit follows. Nothing is written here.
+//! commit follows. A group commit is no longer than [`BLOCK_LIMIT`](super::group::BLOCK_LIMIT), so that
+//! proof is found near the place or nowhere. Nothing is written here.
 
+use super::checkpoint::Start;
 use super::disk::Disk;
 use super::error::StoreError;
 use super::frame::{FRAME_LIMIT, Frame, Lsn, Parsed, Place, parse};
+use super::group::BLOCK_LIMIT;
 use super::record::{Record, Unreadable};
 
 /// How much is read at once: many frames, and at least one.
 const READ_STEP: usize = 1 << 20;
+/// How far behind the end of a journal anything can stand that was written there: two group commits.
+pub(super) const REACH: u64 = 2 * (BLOCK_LIMIT + FRAME_LIMIT) as u64;
 /// How often a place is read again while the process that writes it may be at it.
 const PATIENCE: u32 = 3;
 
@@ -40,17 +45,19 @@ pub(super) struct End {
     pub(super) epoch: u32,
 }
 
-/// Reads all records of `disk` in order and hands them to `visit`.
+/// Reads the records of `disk` from `start` on, in order, and hands them to `visit`.
 ///
 /// # Errors
 /// The disk cannot be read, the journal is damaged or newer, or what `visit` says.
 pub(super) fn scan(
     disk: &dyn Disk,
+    start: &Start,
     writer: Writer,
     visit: &mut dyn FnMut(Lsn, u32, Record) -> Result<(), StoreError>,
 ) -> Result<End, StoreError> {
-    let segments = disk.segments().map_err(|error| StoreError::io("list", &disk.place(0), error))?;
-    let mut reader = Reader { disk, visit, buffer: Vec::new(), next: Lsn(1), epoch: 0 };
+    let mut segments = disk.segments().map_err(|error| StoreError::io("list", &disk.place(0), error))?;
+    segments.retain(|(segment, _)| *segment >= start.segment);
+    let mut reader = Reader { disk, visit, buffer: Vec::new(), next: start.next, epoch: start.epoch };
     let mut end = (0, 0);
     for (index, (segment, length)) in segments.iter().enumerate() {
         if index > 0 {
@@ -70,14 +77,15 @@ pub(super) fn scan(
                 }
             }
         }
-        end = (*segment, reader.read(*segment, 0, *length)?);
+        let from = if *segment == start.segment { start.offset } else { 0 };
+        end = (*segment, reader.read(*segment, from, *length)?);
     }
     let (segment, offset) = end;
     let reached = End { segment, offset, next: reader.next, epoch: reader.epoch };
     if writer == Writer::Gone {
         for (later, length) in segments.iter().filter(|(number, _)| *number >= segment) {
             let from = if *later == segment { offset } else { 0 };
-            reader.prove_torn(*later, from, *length, &reached)?;
+            reader.prove_torn(*later, from, (*length).min(from + REACH), &reached)?;
         }
     }
     Ok(reached)

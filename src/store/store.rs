@@ -19,7 +19,7 @@ use super::disk::{Disk, FileDisk};
 use super::error::StoreError;
 use super::folder::Folder;
 use super::frame::Lsn;
-use super::indexer::{Indexer, begin_anew, catch_up, open_index};
+use super::indexer::{Indexer, Known, begin_anew, catch_up, open_index};
 use super::journal::{Desk, Journal, Pace};
 use super::lock::Lock;
 use super::note::Note;
@@ -27,7 +27,7 @@ use super::record::{
     DoubtsResolved, EndReason, QuotaClosed, RecipientsSuppressed, Record, Resolve, RunCancelled, RunEnded,
     Spans,
 };
-use super::recorder::Recorder;
+use super::recorder::{Limits, Recorder};
 use super::settle::{Fate, RunStart};
 use super::suppressions::Suppressions;
 use super::trust::Moment;
@@ -46,6 +46,8 @@ pub struct Options {
     pub pace: Pace,
     /// Whether the working store is kept beside the journal.
     pub indexing: Indexing,
+    /// Octets of the journal from one checkpoint to the next, at least.
+    pub checkpoint_every: u64,
 }
 
 /// Whether there is an index.
@@ -59,9 +61,10 @@ pub enum Indexing {
 }
 
 impl Default for Options {
-    /// 64 MiB, a thread, sled.
+    /// 64 MiB, a thread, sled; a checkpoint every 8 MiB, which are read in some 40 ms.
     fn default() -> Self {
-        Self { min_free: 64 << 20, pace: Pace::default(), indexing: Indexing::default() }
+        let (pace, indexing) = (Pace::default(), Indexing::default());
+        Self { min_free: 64 << 20, pace, indexing, checkpoint_every: 8 << 20 }
     }
 }
 
@@ -118,12 +121,14 @@ impl Store {
             Indexing::Memory => None,
         };
         let applied = opened.as_ref().map_or(Lsn(0), |found| found.applied);
-        let recovered = Recorder::recover(disk, folder.root(), options.min_free, moment, applied)?;
+        let limits = Limits { min_free: options.min_free, checkpoint: options.checkpoint_every };
+        let recovered = Recorder::recover(disk, folder.root(), limits, moment, applied)?;
         let mut recorder = recovered.recorder;
         notes.extend(recovered.notes);
         let index = opened.and_then(|found| {
             let anew = |notes: &mut Vec<Note>| begin_anew(&folder.index(), moment.wall, notes);
-            catch_up(found, &mut recorder, recovered.found, anew, &mut notes)
+            let known = Known { before: recovered.found, partly: recovered.partly };
+            catch_up(found, &mut recorder, known, anew, &mut notes)
         });
         let journal = Journal::start(recorder, recovered.log, options.pace)
             .map_err(|error| StoreError::io("start the journal of", folder.root(), error))?;

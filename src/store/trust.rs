@@ -7,6 +7,7 @@
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
 
 use super::error::StoreError;
 
@@ -18,7 +19,7 @@ const BACKWARDS: SignedDuration = SignedDuration::from_mins(5);
 const LONG_SILENCE: SignedDuration = SignedDuration::from_hours(36);
 
 /// What the clocks of the machine say at one moment.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Moment {
     /// The time of day.
     pub wall: Timestamp,

@@ -11,7 +11,7 @@ use crate::store::frame::Lsn;
 use crate::store::log::Log;
 use crate::store::recorder::Recorder;
 
-use super::rig::{Ending, at, batch, fates, intent, moment, run_of, settled};
+use super::rig::{Ending, at, batch, fates, intent, limits, moment, run_of, settled};
 
 const RECIPIENTS: u32 = 12;
 
@@ -49,7 +49,8 @@ struct Known {
 
 fn open(disk: &ForgetfulDisk, second: u64) -> (Recorder, Log) {
     let recovered =
-        Recorder::recover(Box::new(disk.clone()), Path::new("state"), 0, &moment(second), Lsn(0)).unwrap();
+        Recorder::recover(Box::new(disk.clone()), Path::new("state"), limits(), &moment(second), Lsn(0))
+            .unwrap();
     (recovered.recorder, recovered.log)
 }
 
@@ -119,7 +120,8 @@ fn crash_once(steps: &[Step], operations: u64, seed: u64) {
     // Recovery itself can be cut off, any number of times.
     let again = disk.cut(seed);
     again.fail_after(seed % 4);
-    let cut_off = Recorder::recover(Box::new(again.clone()), Path::new("state"), 0, &moment(100), Lsn(0));
+    let cut_off =
+        Recorder::recover(Box::new(again.clone()), Path::new("state"), limits(), &moment(100), Lsn(0));
     drop(cut_off);
     let (recovered, _log) = open(&again.cut(seed ^ 1), 101);
     check(&recovered, run, &promised, &asked);

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use crate::mail::{RecipientNo, RunNo, State};
+use crate::store::checkpoint::Start;
 use crate::store::error::StoreError;
 use crate::store::fold::Fold;
 use crate::store::forgetful::ForgetfulDisk;
@@ -10,7 +11,7 @@ use crate::store::frame::{FRAME_LIMIT, Lsn};
 use crate::store::recorder::Recorder;
 use crate::store::scan::{Writer, last_written, scan};
 
-use super::rig::{Ending, at, batch, fates, intent, moment, run_of, settled};
+use super::rig::{Ending, at, batch, fates, intent, limits, moment, run_of, settled};
 
 const ENDINGS: [Option<Ending>; 6] = [
     Some(Ending::Accepted),
@@ -25,7 +26,7 @@ const ENDINGS: [Option<Ending>; 6] = [
 fn journal() -> (Vec<u8>, Vec<State>) {
     let disk = ForgetfulDisk::default();
     let recovered =
-        Recorder::recover(Box::new(disk.clone()), Path::new("state"), 0, &moment(0), Lsn(0)).unwrap();
+        Recorder::recover(Box::new(disk.clone()), Path::new("state"), limits(), &moment(0), Lsn(0)).unwrap();
     let (mut recorder, mut log) = (recovered.recorder, recovered.log);
     let (run, _) = recorder.begin(&run_of(6), at(0)).unwrap();
     for (recipient, ending) in (0..).zip(ENDINGS) {
@@ -45,7 +46,7 @@ fn journal() -> (Vec<u8>, Vec<State>) {
 fn read(image: Vec<u8>) -> Result<Fold, StoreError> {
     let mut fold = Fold::default();
     let disk = ForgetfulDisk::of_image(vec![image]);
-    scan(&disk, Writer::Gone, &mut |_, _, record| {
+    scan(&disk, &Start::BEGINNING, Writer::Gone, &mut |_, _, record| {
         fold.apply(&record);
         Ok(())
     })?;
@@ -72,7 +73,8 @@ fn every_prefix_of_a_journal_can_be_gone_on_with() {
         let disk = ForgetfulDisk::of_image(vec![cut]);
         // No room for new segments: the rest of the old one has to do, or there is an error.
         disk.set_capacity(4 << 20);
-        let recovered = Recorder::recover(Box::new(disk), Path::new("state"), 0, &moment(9), Lsn(0)).unwrap();
+        let recovered =
+            Recorder::recover(Box::new(disk), Path::new("state"), limits(), &moment(9), Lsn(0)).unwrap();
         let fold = &recovered.recorder.fold;
         nobody_gained(&states(fold), &known, &format!("a cut at {length}"));
         for run in fold.runs.values() {
@@ -123,7 +125,8 @@ fn a_flip_before_the_last_group_is_damage_and_names_its_place() {
 fn a_journal_grows_over_several_segments_and_is_read_back() {
     let disk = ForgetfulDisk::default();
     let open = |disk: &ForgetfulDisk, second| {
-        Recorder::recover(Box::new(disk.clone()), Path::new("state"), 0, &moment(second), Lsn(0)).unwrap()
+        Recorder::recover(Box::new(disk.clone()), Path::new("state"), limits(), &moment(second), Lsn(0))
+            .unwrap()
     };
     let recovered = open(&disk, 0);
     let (mut recorder, mut log) = (recovered.recorder, recovered.log);
@@ -148,7 +151,7 @@ fn a_journal_grows_over_several_segments_and_is_read_back() {
     let end = last_written(&image[0]).unwrap();
     image[0][end - FRAME_LIMIT] ^= 4;
     let broken = ForgetfulDisk::of_image(image);
-    let found = Recorder::recover(Box::new(broken), Path::new("state"), 0, &moment(9), Lsn(0));
+    let found = Recorder::recover(Box::new(broken), Path::new("state"), limits(), &moment(9), Lsn(0));
     assert!(
         matches!(found.map(|_| ()), Err(StoreError::Damaged { .. })),
         "an early segment is never cut short"
@@ -156,11 +159,41 @@ fn a_journal_grows_over_several_segments_and_is_read_back() {
 }
 
 #[test]
+fn a_long_commit_is_written_in_parts_that_prove_one_another() {
+    let disk = ForgetfulDisk::default();
+    let recovered =
+        Recorder::recover(Box::new(disk.clone()), Path::new("state"), limits(), &moment(0), Lsn(0)).unwrap();
+    let (mut recorder, mut log) = (recovered.recorder, recovered.log);
+    let (run, _) = recorder.begin(&run_of(250_000), at(0)).unwrap();
+    for recipient in 0..250_000 {
+        let batch = batch(run, recipient, 1);
+        recorder.intend(&intent(&batch), &moment(1)).unwrap();
+        recorder
+            .settle(&settled(&batch, Ending::Accepted), &fates(&batch, Ending::Accepted, 0), at(2))
+            .unwrap();
+        // Until a segment is long enough for a long commit.
+        if recipient < 160_000 && recipient % 1_000 == 0 {
+            recorder.commit(&mut log).unwrap();
+        }
+    }
+    let (before, segments) = (disk.operations(), disk.image().len());
+    recorder.commit(&mut log).unwrap();
+    let operations = usize::try_from(disk.operations() - before).unwrap();
+    assert!(operations - (disk.image().len() - segments) >= 4, "two writes and two syncs: {operations}");
+    let mut flipped = disk.image();
+    let place = last_written(&flipped[4]).unwrap() - (6 << 20);
+    flipped[4][place] ^= 1;
+    let found =
+        scan(&ForgetfulDisk::of_image(flipped), &Start::BEGINNING, Writer::Gone, &mut |_, _, _| Ok(()));
+    assert!(matches!(found, Err(StoreError::Damaged { .. })), "{found:?}");
+}
+
+#[test]
 fn a_full_disk_stops_new_mail_and_never_an_outcome() {
     let disk = ForgetfulDisk::default();
     disk.set_capacity(3 << 20);
     let recovered =
-        Recorder::recover(Box::new(disk.clone()), Path::new("state"), 0, &moment(0), Lsn(0)).unwrap();
+        Recorder::recover(Box::new(disk.clone()), Path::new("state"), limits(), &moment(0), Lsn(0)).unwrap();
     let (mut recorder, mut log) = (recovered.recorder, recovered.log);
     let (run, _) = recorder.begin(&run_of(40_000), at(0)).unwrap();
     let mut under_way = Vec::new();
@@ -182,7 +215,8 @@ fn a_full_disk_stops_new_mail_and_never_an_outcome() {
             .unwrap();
         recorder.commit(&mut log).unwrap();
     }
-    let again = Recorder::recover(Box::new(disk.cut(3)), Path::new("state"), 0, &moment(5), Lsn(0)).unwrap();
+    let again =
+        Recorder::recover(Box::new(disk.cut(3)), Path::new("state"), limits(), &moment(5), Lsn(0)).unwrap();
     let lost = again.recorder.fold.runs[&run].tally.of(State::Uncertain);
     assert_eq!(lost, under_way.len() as u64);
     assert!(again.notes.is_empty(), "every outcome was written: {:?}", again.notes);
@@ -192,7 +226,7 @@ fn a_full_disk_stops_new_mail_and_never_an_outcome() {
 fn a_failed_sync_is_final_and_never_tried_again() {
     let disk = ForgetfulDisk::default();
     let recovered =
-        Recorder::recover(Box::new(disk.clone()), Path::new("state"), 0, &moment(0), Lsn(0)).unwrap();
+        Recorder::recover(Box::new(disk.clone()), Path::new("state"), limits(), &moment(0), Lsn(0)).unwrap();
     let (mut recorder, mut log) = (recovered.recorder, recovered.log);
     let (run, _) = recorder.begin(&run_of(2), at(0)).unwrap();
     recorder.commit(&mut log).unwrap();

@@ -10,10 +10,16 @@ use crate::mail::{
     Phase, PlanId, RecipientNo, RelayName, RelayNo, Reply, Return, RunNo, Scope, Settled, State, Verdict,
 };
 use crate::store::book::RelayUse;
+use crate::store::recorder::Limits;
 use crate::store::settle::{Fate, RunStart};
 use crate::store::trust::Moment;
 
 pub(super) const START: i64 = 1_800_000_000;
+
+/// No room is kept free, and there is a checkpoint every few records.
+pub(super) fn limits() -> Limits {
+    Limits { min_free: 0, checkpoint: 600 }
+}
 
 pub(super) fn at(second: i64) -> Timestamp {
     Timestamp::from_second(START + second).unwrap()
