@@ -11,7 +11,7 @@
 //! - [`preview`](Preview): what recipients would get;
 //! - `begin`: from a plan, or a run that stopped, to a run; `backlog`: what is left to do;
 //! - [`run`](Run): the loop; `ears`: what it listens to; `settling`: what it does with what it hears;
-//!   [`orders`](Orders): what it obeys;
+//!   [`orders`](Orders): what it obeys; `failing`: when the state cannot be written any more;
 //! - `lanes`: its relays, alive; [`relays`](RelayState): what they are;
 //!   [`seen`](Seen): how one looks from near by; `rehearsal`: the built-in servers;
 //! - `attempt`: from a batch to its message; `gate`: nothing leaves before its intent is on disk;
@@ -31,6 +31,7 @@ mod ears;
 mod edition;
 mod error;
 mod event;
+mod failing;
 mod gate;
 mod lanes;
 mod orders;

@@ -196,15 +196,13 @@ impl Run {
     }
 
     /// Why nobody can be written to any more: the journal has failed, or has no room.
-    fn failure(&self) -> Option<StoreError> {
+    pub(super) fn failure(&self) -> Option<StoreError> {
         self.store.failure().or_else(|| self.gate.failure())
     }
 
     /// Hands out whatever may go now.
     fn dispatch(&mut self, events: &UnboundedSender<Event>) -> Flow {
-        if self.failure().is_some() {
-            self.stop(Cause::Crash);
-        }
+        self.heed_failure(events);
         let at = self.time();
         loop {
             match self.scheduler.next(at) {
@@ -290,6 +288,7 @@ impl Run {
         let failure = self.failure();
         self.lanes.close().await;
         if let Some(failure) = self.store.failure() {
+            self.tell_aside(events);
             return Err(failure.into());
         }
         self.suppress_the_dead()?;

@@ -5,9 +5,9 @@
 //! when [`Disk::sync`] of its segment has returned, never before; a failed sync is final.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io;
-use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::thread::JoinHandle;
 
@@ -67,6 +67,22 @@ pub trait Disk: Send {
     /// What the system said.
     fn kept(&self) -> io::Result<Option<Vec<u8>>>;
 
+    /// Puts records that the segments cannot take any more in places of their own, durably, in place of what
+    /// was put there before; says where.
+    ///
+    /// # Errors
+    /// What the system said; no place takes them.
+    fn set_aside(&mut self, octets: &[u8]) -> io::Result<PathBuf>;
+
+    /// What was set aside: as many copies as there are.
+    fn aside(&self) -> Vec<Vec<u8>>;
+
+    /// Puts what was set aside out of the way, durably.
+    ///
+    /// # Errors
+    /// What the system said.
+    fn clear_aside(&mut self, spent: Spent) -> io::Result<()>;
+
     /// Octets that the file system has left for us.
     ///
     /// # Errors
@@ -77,11 +93,21 @@ pub trait Disk: Send {
     fn place(&self, segment: u32) -> PathBuf;
 }
 
+/// Why what was set aside is not needed there any more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Spent {
+    /// The segments have it.
+    TakenIn,
+    /// It came too late to be taken in; somebody may still want to read it.
+    TooLate,
+}
+
 /// The files `NNNNNNNN.wal` of a folder.
 #[derive(Debug)]
 pub struct FileDisk {
     folder: PathBuf,
     ballast: PathBuf,
+    refuges: Vec<PathBuf>,
     files: BTreeMap<u32, File>,
     /// The segment that a thread fills with zeros, ahead of the journal.
     filling: Option<(u32, JoinHandle<io::Result<()>>)>,
@@ -94,7 +120,8 @@ impl FileDisk {
     /// short.
     pub fn new(folder: &Path, ballast: &Path) -> Self {
         let (folder, ballast) = (folder.to_owned(), ballast.to_owned());
-        Self { folder, ballast, files: BTreeMap::new(), filling: None, keeping: None }
+        let refuges = refuges(&folder);
+        Self { folder, ballast, refuges, files: BTreeMap::new(), filling: None, keeping: None }
     }
 
     /// Makes the ballast if it is not there. Not having it is no reason to stop.
@@ -248,6 +275,36 @@ impl Disk for FileDisk {
         }
     }
 
+    fn set_aside(&mut self, octets: &[u8]) -> io::Result<PathBuf> {
+        let mut taken = Err(io::Error::other("there is no other place"));
+        // Every place that takes it: which of them can be read later is not known.
+        for refuge in &self.refuges {
+            let kept = make_parent(refuge).and_then(|()| {
+                replace_file(refuge, octets).map_err(|error| io::Error::other(error.to_string()))
+            });
+            if taken.is_err() {
+                taken = kept.map(|()| refuge.clone());
+            }
+        }
+        taken
+    }
+
+    fn aside(&self) -> Vec<Vec<u8>> {
+        self.refuges.iter().filter_map(|refuge| fs::read(refuge).ok()).collect()
+    }
+
+    fn clear_aside(&mut self, spent: Spent) -> io::Result<()> {
+        for refuge in self.refuges.iter().filter(|refuge| refuge.exists()) {
+            match spent {
+                Spent::TakenIn => fs::remove_file(refuge)?,
+                Spent::TooLate => fs::rename(refuge, refuge.with_extension("late"))?,
+            }
+            let folder = refuge.parent().expect("a refuge lies in a folder");
+            File::open(folder)?.sync_all()?;
+        }
+        Ok(())
+    }
+
     fn available(&self) -> io::Result<u64> {
         let found = rustix::fs::statvfs(&self.folder)?;
         Ok(found.f_bavail.saturating_mul(found.f_frsize))
@@ -268,6 +325,24 @@ impl Drop for FileDisk {
             let _ = keeper.join();
         }
     }
+}
+
+/// Where records go that the segments in `folder` cannot take: beside the folder, and where the user's programs
+/// keep their state (XDG Base Directory Specification), which may be another disk.
+fn refuges(folder: &Path) -> Vec<PathBuf> {
+    let state = folder.parent().unwrap_or(folder);
+    let whole = state.canonicalize().unwrap_or_else(|_| state.to_owned());
+    let name = blake3::hash(whole.as_os_str().as_encoded_bytes()).to_hex();
+    let home = std::env::var_os("XDG_STATE_HOME").map(PathBuf::from);
+    let home = home.or_else(|| std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".local/state")));
+    let elsewhere = home.filter(|home| home.is_absolute());
+    let elsewhere = elsewhere.map(|home| home.join("mailrun").join(format!("{}.aside", &name[..16])));
+    [Some(state.join("journal.aside")), elsewhere].into_iter().flatten().collect()
+}
+
+fn make_parent(path: &Path) -> io::Result<()> {
+    let parent = path.parent().expect("a refuge lies in a folder");
+    DirBuilder::new().mode(0o700).recursive(true).create(parent)
 }
 
 fn drop_ballast(path: &Path) {

@@ -10,7 +10,7 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::disk::Disk;
+use super::disk::{Disk, Spent};
 
 /// What a disk writes at once or not at all, in octets.
 const SECTOR: usize = 512;
@@ -31,6 +31,7 @@ struct Medium {
     capacity: u64,
     /// The checkpoint, and the one before.
     kept: [Option<Vec<u8>>; 2],
+    aside: Option<Vec<u8>>,
 }
 
 impl Default for Medium {
@@ -42,6 +43,7 @@ impl Default for Medium {
             syncs_allowed: u64::MAX,
             capacity: u64::MAX / 2,
             kept: [None, None],
+            aside: None,
         }
     }
 }
@@ -216,6 +218,24 @@ impl Disk for ForgetfulDisk {
 
     fn kept(&self) -> io::Result<Option<Vec<u8>>> {
         Ok(self.medium().kept[0].clone())
+    }
+
+    fn set_aside(&mut self, octets: &[u8]) -> io::Result<PathBuf> {
+        let mut medium = self.medium();
+        medium.operate()?;
+        medium.aside = Some(octets.to_vec());
+        Ok(PathBuf::from("aside"))
+    }
+
+    fn aside(&self) -> Vec<Vec<u8>> {
+        self.medium().aside.iter().cloned().collect()
+    }
+
+    fn clear_aside(&mut self, _spent: Spent) -> io::Result<()> {
+        let mut medium = self.medium();
+        medium.operate()?;
+        medium.aside = None;
+        Ok(())
     }
 
     fn available(&self) -> io::Result<u64> {

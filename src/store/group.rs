@@ -6,6 +6,7 @@
 
 use std::sync::Arc;
 
+use super::aside::Aside;
 use super::error::StoreError;
 use super::frame::{FRAME_LIMIT, Lsn, Place, push};
 use super::log::Space;
@@ -105,9 +106,18 @@ impl Group {
     /// # Errors
     /// The journal has failed, or the record is too long.
     pub(super) fn append(&mut self, record: &Record) -> Result<Lsn, StoreError> {
-        if let Some(cause) = &self.failed {
-            return Err(StoreError::Poisoned(Arc::clone(cause)));
+        match &self.failed {
+            Some(cause) => Err(StoreError::Poisoned(Arc::clone(cause))),
+            None => self.append_owed(record),
         }
+    }
+
+    /// As [`Group::append`], whether the journal has failed or not: a fact that is owed. If it has, no block
+    /// takes the record, and it is among [`Group::unwritten`].
+    ///
+    /// # Errors
+    /// The record is too long.
+    pub(super) fn append_owed(&mut self, record: &Record) -> Result<Lsn, StoreError> {
         let start = self.buffer.len();
         let opens = start == 0 || start - self.part >= BLOCK_LIMIT;
         let place = if opens { Place::Opens } else { Place::Follows };
@@ -178,7 +188,11 @@ impl Group {
                 self.spare = block.octets;
                 self.spare.clear();
             }
-            Err(error) => self.failed = Some(Arc::new(error)),
+            Err(error) => {
+                self.failed = Some(Arc::new(error));
+                let later = std::mem::replace(&mut self.buffer, block.octets);
+                self.buffer.extend_from_slice(&later);
+            }
         }
     }
 
@@ -236,6 +250,12 @@ impl Group {
             self.writer = Writer::Busy;
         }
         rouses
+    }
+
+    /// Every record behind the last durable one, once the journal has failed.
+    pub(super) fn unwritten(&self) -> Option<Aside> {
+        let first = Lsn(self.durable.0 + 1);
+        self.failed.as_ref().map(|_| Aside { first, epoch: self.epoch, frames: self.buffer.clone() })
     }
 
     /// Why nothing can be recorded any more, if so.

@@ -12,6 +12,7 @@ use jiff::Timestamp;
 
 use crate::mail::{Account, PlanId, RecipientNo, RelayName, RunNo, State, Tally, Usage};
 
+use super::aside::{Aside, Found};
 use super::backlog::ranges;
 use super::book::{RunBook, Standing};
 use super::checkpoint::{Checkpoint, Start};
@@ -237,8 +238,17 @@ impl Place {
         start: &Start,
         visit: &mut dyn FnMut(Lsn, u32, Record) -> Result<(), StoreError>,
     ) -> Result<(), StoreError> {
-        let writer = if self.alive.is_some() { Writer::Live } else { Writer::Gone };
-        scan(&self.disk, start, writer, visit).map(|_| ())
+        let found = if self.alive.is_some() { Found::Nothing } else { Aside::of(&self.disk, start)? };
+        let writer = match (&found, self.alive) {
+            (Found::Next(aside), _) => Writer::Failed(aside.first),
+            (Found::Nothing | Found::TooLate, Some(_)) => Writer::Live,
+            (Found::Nothing | Found::TooLate, None) => Writer::Gone,
+        };
+        scan(&self.disk, start, writer, visit)?;
+        match found {
+            Found::Next(aside) => aside.each(visit).map(|_| ()),
+            Found::Nothing | Found::TooLate => Ok(()),
+        }
     }
 }
 

@@ -6,6 +6,7 @@
 //! woken only when it sleeps and has reason not to. With [`Pace::Inline`] there is no thread and each commit happens within
 //! the call that asks for it, as a simulation in virtual time needs it.
 
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
@@ -66,11 +67,16 @@ impl Desk {
         &self,
         append: impl FnOnce(&mut Recorder) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
-        let (appended, rouses) = {
+        let (appended, rouses, failed) = {
             let mut recorder = self.recorder();
             let appended = append(&mut recorder)?;
-            (appended, recorder.group.rouses())
+            (appended, recorder.group.rouses(), recorder.group.cause().is_some())
         };
+        if failed {
+            // Where no place takes it, whoever ends the run is told so.
+            let _ = self.set_aside();
+            return Ok(appended);
+        }
         match self.pace {
             Pace::Thread if rouses => self.bell.notify_one(),
             Pace::Thread => {}
@@ -150,7 +156,11 @@ impl Desk {
         };
         match failed {
             None => self.mark.rise(durable),
-            Some(cause) => self.mark.fail(cause),
+            Some(cause) => {
+                // Before anybody is told: a process that is killed now has lost nothing that was known.
+                let _ = self.set_aside();
+                self.mark.fail(cause);
+            }
         }
         // Whoever began to listen before the block was complete was counted under the lock.
         if self.listeners.load(Ordering::Relaxed) > 0 {
@@ -182,6 +192,16 @@ impl Desk {
         if let Ok(space) = measured {
             self.recorder().group.measured(space);
         }
+    }
+
+    /// Sets everything aside that a journal that has failed could not take; says where. None if it has not failed.
+    ///
+    /// # Errors
+    /// No place takes it.
+    pub(super) fn set_aside(&self) -> Result<Option<PathBuf>, StoreError> {
+        let Some(aside) = self.recorder().group.unwritten() else { return Ok(None) };
+        let mut log = self.log.lock().unwrap_or_else(PoisonError::into_inner);
+        log.set_aside(&aside).map(Some)
     }
 
     /// Waits for something to do; false when there will be nothing any more.

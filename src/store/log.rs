@@ -4,8 +4,11 @@
 //! from 1 MiB to 64 MiB, and the next one is allocated while the present one is filled, so that room for
 //! what is owed is there before it is promised. One error ends it: nothing is tried twice.
 
+use std::path::PathBuf;
+
+use super::aside::Aside;
 use super::checkpoint::{Checkpoint, Start};
-use super::disk::Disk;
+use super::disk::{Disk, Spent};
 use super::error::{StoreError, is_full};
 use super::frame::{FRAME_LIMIT, Lsn, length, opens};
 use super::group::BLOCK_LIMIT;
@@ -55,17 +58,17 @@ pub(super) struct Opened {
 }
 
 impl Log {
-    /// Reads the journal from `start` on, clears a torn end and gets ready to write behind it.
+    /// Reads the journal from `start` on, clears what stands behind its end and gets ready to write there.
     ///
     /// # Errors
     /// The journal is damaged, newer, or cannot be read or written.
     pub(super) fn open(
         disk: Box<dyn Disk>,
-        start: &Start,
+        (start, writer): (&Start, Writer),
         min_free: u64,
         visit: &mut dyn FnMut(Lsn, u32, Record) -> Result<(), StoreError>,
     ) -> Result<(Self, Opened), StoreError> {
-        let end = scan(&*disk, start, Writer::Gone, visit)?;
+        let end = scan(&*disk, start, writer, visit)?;
         let mut log = Self {
             disk,
             min_free,
@@ -152,6 +155,38 @@ impl Log {
             self.measure()?;
         }
         Ok(())
+    }
+
+    /// Takes in what was set aside, which begins where this ends.
+    ///
+    /// # Errors
+    /// The disk is full or failed; it is still aside.
+    pub(super) fn take_in(&mut self, aside: &Aside) -> Result<(), StoreError> {
+        let mut rest = aside.frames.as_slice();
+        // Frame by frame: a mark that everything before was durable must be true again.
+        while !rest.is_empty() {
+            let (frame, behind) = rest.split_at(length(rest));
+            self.commit(frame)?;
+            rest = behind;
+        }
+        self.clear_aside(Spent::TakenIn)
+    }
+
+    /// Puts what was set aside out of the way.
+    ///
+    /// # Errors
+    /// The disk failed.
+    pub(super) fn clear_aside(&mut self, spent: Spent) -> Result<(), StoreError> {
+        self.disk.clear_aside(spent).map_err(|error| self.failed("clear what was set aside of", error))
+    }
+
+    /// Sets records aside that this can take no more; says where.
+    ///
+    /// # Errors
+    /// No place takes them.
+    pub(super) fn set_aside(&mut self, aside: &Aside) -> Result<PathBuf, StoreError> {
+        let kept = self.disk.set_aside(&aside.write());
+        kept.map_err(|error| self.failed("set aside records of", error))
     }
 
     /// Keeps `checkpoint`, which speaks of everything that was committed.

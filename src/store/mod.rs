@@ -14,6 +14,7 @@
 //! - `book` and its `entries`, `ledger`, `fold`: what the records mean for a run, for the accounts, and together;
 //! - `checkpoint`, `packed`: that meaning, kept beside the journal so that a start reads only its end;
 //! - `recorder`, `draft`: what happens becomes a record and is folded in;
+//! - `aside`: what it could not take once it has failed, for the next start;
 //! - `index`, `changes`, `indexer`: sled, and the thread that keeps it up to date;
 //! - [`store`](Store): all of it behind the lock, for the engine;
 //! - [`history`](History), `teller`: reading without the lock;
@@ -21,6 +22,7 @@
 //! - [`suppressions`](Suppressions): those who must never be written to;
 //! - [`trust`](Trust): which time to believe; `folder`, `lock`, [`keys`](Keys): the place itself.
 
+mod aside;
 mod backlog;
 mod book;
 mod changes;

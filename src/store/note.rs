@@ -15,6 +15,13 @@ pub enum Note {
         /// Octets dropped.
         octets: u64,
     },
+    /// The journal had failed, and what it could not take has come from another place.
+    TakenIn {
+        /// Outcomes among it.
+        outcomes: u64,
+    },
+    /// The same, but another process went on without it: the recipients it is about are uncertain.
+    TooLate,
     /// A run was cut off while messages were on their way.
     Crashed {
         /// Which run.
@@ -68,6 +75,13 @@ impl fmt::Display for Note {
             Self::TornEnd { octets } => {
                 write!(formatter, "dropped {octets} octets of a record that a crash had cut off")
             }
+            Self::TakenIn { outcomes } => {
+                write!(formatter, "took in {outcomes} outcomes that the journal could not take when it failed")
+            }
+            Self::TooLate => formatter.write_str(
+                "outcomes were set aside when the journal failed, but another run went on without them; they are kept in \
+                 files that end in `.late`",
+            ),
             Self::Crashed { run, recipients } => write!(
                 formatter,
                 "run {} was cut off: {recipients} recipients may or may not have received their message",

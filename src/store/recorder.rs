@@ -13,9 +13,10 @@ use crate::mail::{
     Answer, Batch, Class, Delivery, Doubt, Intent, Outcome, RelayNo, Return, RunNo, Settled, State,
 };
 
+use super::aside::{Aside, Found};
 use super::book::RelayUse;
 use super::checkpoint::{Checkpoint, Start};
-use super::disk::Disk;
+use super::disk::{Disk, Spent};
 use super::draft::Draft;
 use super::entries::Open;
 use super::error::StoreError;
@@ -29,6 +30,7 @@ use super::record::{
     AnswerKnown, Attempt, Cause, EpochBegun, FateKnown, IntentMade, Millis, OutcomeKnown, Record,
     RelaysNamed, RunBegun, Spans, Words, WordsNumbered,
 };
+use super::scan::Writer;
 use super::settle::{Fate, RunStart};
 use super::trust::{Moment, Trust, is_long_silence};
 
@@ -92,8 +94,13 @@ impl Recorder {
         applied: Lsn,
     ) -> Result<Recovered, StoreError> {
         let Checkpoint { start, mut fold, mut numbered } = Checkpoint::of(&*disk);
+        let found = Aside::of(&*disk, &start)?;
+        let writer = match &found {
+            Found::Next(aside) => Writer::Failed(aside.first),
+            Found::Nothing | Found::TooLate => Writer::Gone,
+        };
         let mut unkept = 0;
-        let (mut log, opened) = Log::open(disk, &start, limits.min_free, &mut |lsn, _epoch, record| {
+        let mut visit = |lsn, _epoch, record| {
             unkept += RECORD_OCTETS;
             fold.apply(&record);
             if lsn == applied {
@@ -103,10 +110,22 @@ impl Recorder {
                 numbered.insert(fact.text.into_boxed_str(), fact.number);
             }
             Ok(())
-        })?;
+        };
+        let (mut log, mut opened) = Log::open(disk, (&start, writer), limits.min_free, &mut visit)?;
         let mut notes = Vec::new();
-        if opened.torn > 0 {
-            notes.push(Note::TornEnd { octets: opened.torn });
+        match found {
+            Found::Next(aside) => {
+                let outcomes = aside.each(&mut visit)?;
+                opened.end.next = aside.next();
+                log.take_in(&aside)?;
+                notes.push(Note::TakenIn { outcomes });
+            }
+            Found::TooLate => {
+                log.clear_aside(Spent::TooLate)?;
+                notes.push(Note::TooLate);
+            }
+            Found::Nothing if opened.torn > 0 => notes.push(Note::TornEnd { octets: opened.torn }),
+            Found::Nothing => {}
         }
         let known = fold.recorded();
         if known.is_some_and(|known| is_long_silence(&known, moment)) {
@@ -187,6 +206,13 @@ impl Recorder {
     /// Appends a record and takes it in.
     pub(super) fn write(&mut self, record: &Record) -> Result<Lsn, StoreError> {
         let lsn = self.group.append(record)?;
+        self.fold.apply(record);
+        Ok(lsn)
+    }
+
+    /// As [`Recorder::write`], for a fact that is owed: also when the journal has failed.
+    pub(super) fn write_owed(&mut self, record: &Record) -> Result<Lsn, StoreError> {
+        let lsn = self.group.append_owed(record)?;
         self.fold.apply(record);
         Ok(lsn)
     }
@@ -280,12 +306,12 @@ impl Recorder {
         for (delivery, fate) in settled.deliveries.iter().zip(fates) {
             if draft.size > OUTCOME_LIMIT {
                 let part = std::mem::replace(&mut draft, Draft::new(of, at));
-                self.write(&part.finish(None))?;
+                self.write_owed(&part.finish(None))?;
             }
             let answer = self.answer(delivery, fate)?;
             draft.add(delivery.recipient, fate, delivery, answer);
         }
-        self.write(&draft.finish(Some(settled.charge)))?;
+        self.write_owed(&draft.finish(Some(settled.charge)))?;
         if let Some(owed) = owed.filter(|_| settled.intended) {
             self.group.release(owed);
         }
@@ -325,7 +351,7 @@ impl Recorder {
             return Ok(Words::Inline(text.to_owned()));
         }
         let number = u32::try_from(self.numbered.len() + 1).expect("at most 4096 texts are numbered");
-        self.write(&Record::Words(WordsNumbered { number, text: text.to_owned() }))?;
+        self.write_owed(&Record::Words(WordsNumbered { number, text: text.to_owned() }))?;
         self.numbered.insert(text.into(), number);
         Ok(Words::Numbered(number))
     }

@@ -30,6 +30,8 @@ pub(super) enum Writer {
     Gone,
     /// Perhaps: what is not whole yet is the end.
     Live,
+    /// Nobody; and from this record on nothing counts, as it was never durable and is to be replaced.
+    Failed(Lsn),
 }
 
 /// Where a journal ends.
@@ -57,7 +59,11 @@ pub(super) fn scan(
 ) -> Result<End, StoreError> {
     let mut segments = disk.segments().map_err(|error| StoreError::io("list", &disk.place(0), error))?;
     segments.retain(|(segment, _)| *segment >= start.segment);
-    let mut reader = Reader { disk, visit, buffer: Vec::new(), next: start.next, epoch: start.epoch };
+    let limit = match writer {
+        Writer::Gone | Writer::Live => Lsn(u64::MAX),
+        Writer::Failed(first) => first,
+    };
+    let mut reader = Reader { disk, visit, buffer: Vec::new(), next: start.next, epoch: start.epoch, limit };
     let mut end = (0, 0);
     for (index, (segment, length)) in segments.iter().enumerate() {
         if index > 0 {
@@ -68,7 +74,7 @@ pub(super) fn scan(
                 Continues::Later => {
                     // The writer may have finished the segment before since we read it.
                     let again = match writer {
-                        Writer::Gone => offset,
+                        Writer::Gone | Writer::Failed(_) => offset,
                         Writer::Live => reader.read_again(before, offset, *segment)?,
                     };
                     if reader.continues(*segment)? != Continues::Here {
@@ -112,6 +118,8 @@ struct Reader<'a> {
     buffer: Vec<u8>,
     next: Lsn,
     epoch: u32,
+    /// The first record that does not count.
+    limit: Lsn,
 }
 
 impl Reader<'_> {
@@ -140,7 +148,7 @@ impl Reader<'_> {
             let mut at = 0;
             let whole = loop {
                 match parse(&buffer[at..]) {
-                    Parsed::Frame(frame) if frame.lsn == self.next && frame.epoch >= self.epoch => {
+                    Parsed::Frame(frame) if self.is_next(&frame) => {
                         self.take(segment, offset + at as u64, &frame)?;
                         at += frame.length;
                     }
@@ -156,6 +164,10 @@ impl Reader<'_> {
             }
         }
         Ok(offset)
+    }
+
+    fn is_next(&self, frame: &Frame<'_>) -> bool {
+        frame.lsn == self.next && frame.epoch >= self.epoch && frame.lsn < self.limit
     }
 
     fn take(&mut self, segment: u32, offset: u64, frame: &Frame<'_>) -> Result<(), StoreError> {

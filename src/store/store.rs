@@ -2,8 +2,8 @@
 //!
 //! [`Store::intend`] and [`Store::settle`] are the hot path and never wait for a disk; everything that
 //! decides about people or runs ([`Store::begin`], [`Store::suppress`], [`Store::cancel`],
-//! [`Store::resolve`], [`Store::end`]) is durable when it returns. Once the journal has failed, nothing
-//! more is recorded: see [`Store::is_poisoned`].
+//! [`Store::resolve`], [`Store::end`]) is durable when it returns. Once the journal has failed, only what is
+//! owed is recorded, and set aside in another place: see [`Store::set_aside`].
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -206,11 +206,11 @@ impl Store {
         }
     }
 
-    /// Records what an attempt came to: `fates` says where each recipient stands now, one for each
+    /// Records what an attempt came to, or sets it aside if the journal has failed: `fates` says where each recipient stands now, one for each
     /// delivery, in its order. `at` is when that became known. Durable within about 5 ms.
     ///
     /// # Errors
-    /// The journal has failed.
+    /// It is more than a record can hold.
     ///
     /// # Panics
     /// If there are not as many fates as deliveries.
@@ -260,15 +260,18 @@ impl Store {
         self.record(&Record::Cancelled(RunCancelled { run, at: at.into() }))
     }
 
-    /// Notes that a provider takes nothing more from an account until `until`. Durable when it returns.
+    /// Notes that a provider takes nothing more from an account until `until`: durable when it returns, or set
+    /// aside if the journal has failed.
     ///
     /// # Errors
-    /// The journal has failed.
+    /// The journal fails now.
     pub fn close_quota(&self, account: &Account, until: Timestamp) -> Result<(), StoreError> {
-        self.record(&Record::Closed(QuotaClosed {
-            account: account.as_str().to_owned(),
-            until: until.into(),
-        }))
+        let (account, until) = (account.as_str().to_owned(), until.into());
+        let record = Record::Closed(QuotaClosed { account, until });
+        if self.is_poisoned() {
+            return self.desk().record(|recorder| recorder.write_owed(&record).map(|_| ()));
+        }
+        self.record(&record)
     }
 
     /// Ends a run, for now or for good. Durable when it returns, and all its outcomes with it.
@@ -344,6 +347,20 @@ impl Store {
     /// Why nothing can be recorded any more, if the journal has failed.
     pub fn failure(&self) -> Option<StoreError> {
         self.desk().recorder().group.failure()
+    }
+
+    /// Sets everything aside that a journal that has failed could not take, for the next start; says where.
+    /// None if it has not failed.
+    ///
+    /// # Errors
+    /// No place takes it: see [`Store::unwritten`].
+    pub fn set_aside(&self) -> Result<Option<PathBuf>, StoreError> {
+        self.desk().set_aside()
+    }
+
+    /// The outcomes that a journal that has failed could not take: the recipients of each run, and where they stand.
+    pub fn unwritten(&self) -> Vec<(RunNo, RecipientNo, State)> {
+        self.desk().recorder().group.unwritten().map(|aside| aside.outcomes()).unwrap_or_default()
     }
 
     /// Whether the journal has failed: no end of data may leave any more.

@@ -1,5 +1,5 @@
-//! mailrun against what it did not bring along: Debian's Postfix, Exim and `OpenSMTPD`, a full disk, a clock that
-//! was set back.
+//! mailrun against what it did not bring along: Debian's Postfix, Exim and `OpenSMTPD`, a full disk and one
+//! that fails, a clock that was set back.
 //!
 //! Each test says what it needs, and is left out of a plain `cargo test`; `tests/run` installs what is
 //! missing and runs them all, with the release binary in `MAILRUN_BINARY`.
@@ -13,6 +13,7 @@ mod clock;
 mod disk;
 mod exim;
 mod exim_log;
+mod failing_sync;
 mod greylist;
 mod opensmtpd;
 mod opensmtpd_log;

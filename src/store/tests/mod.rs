@@ -1,5 +1,6 @@
 //! The store under damage, crashes and full disks.
 
+mod aside;
 mod checkpoint;
 mod crash;
 mod damage;
