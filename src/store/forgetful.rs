@@ -57,9 +57,15 @@ struct Segment {
 }
 
 /// `SplitMix64` (Steele, Lea, Flood 2014): small, and the same on every machine.
-struct Chance(u64);
+pub(super) struct Chance(pub(super) u64);
 
 impl Chance {
+    /// A number below `limit`.
+    #[cfg(test)]
+    pub(super) fn below(&mut self, limit: usize) -> usize {
+        usize::try_from(self.next() % limit as u64).expect("less than a usize")
+    }
+
     fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);

@@ -21,5 +21,6 @@ mod postfix;
 mod postfix_log;
 mod server;
 mod server_log;
+mod signals;
 mod sink;
 mod trial;

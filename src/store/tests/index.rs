@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::Path;
 
+use crate::store::forgetful::Chance;
 use crate::store::{Backlog, Note, Store};
 
 use super::open::options;
@@ -70,6 +71,90 @@ async fn an_index_that_is_missing_older_or_broken_is_rebuilt_to_the_same() {
     let aside = fs::read_dir(&state).unwrap().flatten();
     let aside = aside.filter(|entry| entry.file_name().to_string_lossy().starts_with("index.bad-")).count();
     assert_eq!(aside, 1);
+}
+
+/// Does one of the things to a file of the index that disks and operators do.
+fn damage(index: &Path, chance: &mut Chance) -> String {
+    let mut files: Vec<_> = fs::read_dir(index).unwrap().flatten().map(|entry| entry.path()).collect();
+    files.retain(|path| path.is_file());
+    files.sort();
+    let file = &files[chance.below(files.len())];
+    let mut octets = fs::read(file).unwrap();
+    let name = file.file_name().unwrap().to_string_lossy().into_owned();
+    let length = octets.len().max(1);
+    let what = match chance.below(6) {
+        0 => {
+            fs::remove_file(file).unwrap();
+            return format!("{name} is gone");
+        }
+        1 => {
+            octets.truncate(chance.below(length));
+            format!("{name} is cut to {}", octets.len())
+        }
+        2 => {
+            let flips = 1 + chance.below(8);
+            for _ in 0..flips {
+                if let Some(octet) = octets.get_mut(chance.below(length)) {
+                    *octet ^= 1 << chance.below(8);
+                }
+            }
+            format!("{flips} bits of {name} are flipped")
+        }
+        3 => {
+            let (from, count) = (chance.below(length), chance.below(4_096));
+            octets.iter_mut().skip(from).take(count).for_each(|octet| *octet = 0);
+            format!("{name} is zeros from {from} on, {count} octets")
+        }
+        4 => {
+            let (from, count) = (chance.below(length), chance.below(4_096));
+            let noise = std::iter::repeat_with(|| u8::try_from(chance.below(256)).unwrap());
+            octets.iter_mut().skip(from).take(count).zip(noise).for_each(|(octet, noise)| *octet = noise);
+            format!("{name} is noise from {from} on, {count} octets")
+        }
+        _ => {
+            fs::write(index.join("snap.0000000000000001.generating"), &octets[..length.min(100)]).unwrap();
+            format!("{name} stands half in a snapshot that is being made")
+        }
+    };
+    fs::write(file, octets).unwrap();
+    what
+}
+
+async fn survive(damages: u64) {
+    let folder = tempfile::tempdir().unwrap();
+    let state = folder.path().join(".mailrun");
+    let known = fill(&state).await;
+    let whole = folder.path().join("whole");
+    super::plans::copy_folder(&state.join("index"), &whole);
+    let mut rebuilt = 0;
+    for seed in 0..damages {
+        let index = state.join("index");
+        fs::remove_dir_all(&index).unwrap();
+        super::plans::copy_folder(&whole, &index);
+        let mut chance = Chance(seed);
+        let what = damage(&index, &mut chance);
+        let (found, notes) = reopened(&state);
+        assert_eq!(found, known, "seed {seed}: {what}");
+        assert!(notes.is_empty() || was_rebuilt(&notes), "seed {seed}: {what}: {notes:?}");
+        rebuilt += u64::from(!notes.is_empty());
+        for aside in fs::read_dir(&state).unwrap().flatten() {
+            if aside.file_name().to_string_lossy().starts_with("index.bad-") {
+                fs::remove_dir_all(aside.path()).unwrap();
+            }
+        }
+    }
+    assert!(rebuilt > damages / 4, "{rebuilt} of {damages}");
+}
+
+#[tokio::test]
+async fn whatever_is_done_to_the_index_the_state_is_the_same() {
+    survive(60).await;
+}
+
+#[tokio::test]
+#[ignore = "takes a minute: tests/run runs it"]
+async fn whatever_is_done_to_the_index_a_thousand_times_the_state_is_the_same() {
+    survive(1_000).await;
 }
 
 #[tokio::test]
