@@ -6,8 +6,10 @@
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::UNIX_EPOCH;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -182,7 +184,8 @@ impl Desk {
             edits.push(format!("the settings of campaigns/{}/campaign.toml", self.campaign.name));
         }
         if let Some(origin) = Origin::of(plan)
-            && (origin.list.0 != self.list_name() || origin.list.1 != self.list_hash()?)
+            && (origin.list.0 != self.list_name()
+                || !self.list_is_older_than(plan) && origin.list.1 != self.list_hash()?)
         {
             edits.push(format!("the list {}", origin.list.0));
         }
@@ -195,6 +198,15 @@ impl Desk {
 
     fn list_name(&self) -> String {
         self.campaign.list.path.display().to_string()
+    }
+
+    /// Whether the list was touched last before the plan was begun, so that it need not be read again: nobody can
+    /// set back when the inode of a file was changed.
+    fn list_is_older_than(&self, plan: &Plan) -> bool {
+        let touched = self.list_path().metadata().map(|found| (found.ctime(), found.ctime_nsec()));
+        let begun = plan.begun().and_then(|begun| begun.duration_since(UNIX_EPOCH).ok());
+        let (Ok(touched), Some(begun)) = (touched, begun) else { return false };
+        i64::try_from(begun.as_secs()).is_ok_and(|second| touched < (second, i64::from(begun.subsec_nanos())))
     }
 
     fn list_hash(&self) -> Result<String, EngineError> {

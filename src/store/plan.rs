@@ -8,6 +8,7 @@ use std::ops::Range;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::SystemTime;
 
 use crate::mail::{Batches, PlanId, Recipient, RecipientNo};
 
@@ -104,6 +105,11 @@ impl Plan {
     /// What was frozen beside the rows.
     pub fn head(&self) -> &PlanHead {
         &self.head
+    }
+
+    /// When its first row was about to be written, by the file system's clock. None where that has no such clock.
+    pub fn begun(&self) -> Option<SystemTime> {
+        self.rows.metadata().and_then(|found| found.created()).ok()
     }
 
     /// How its recipients fall into batches.
