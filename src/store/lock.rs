@@ -5,7 +5,7 @@
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{Read, Seek, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use super::error::StoreError;
@@ -37,7 +37,8 @@ impl Lock {
                 let mut text = String::new();
                 // An unreadable file names nobody; the lock itself is what counts.
                 let _ = file.read_to_string(&mut text);
-                return Err(StoreError::Locked { path, pid: read(&text).map(|(pid, _)| pid) });
+                let pid = locker(&file).or_else(|| read(&text).map(|(pid, _)| pid));
+                return Err(StoreError::Locked { path, pid });
             }
             Err(TryLockError::Error(error)) => return Err(failed(error)),
         }
@@ -62,6 +63,22 @@ impl Drop for Lock {
 pub(super) fn holder(state: &Path) -> Option<u32> {
     let (pid, start) = read(&fs::read_to_string(path(state)).ok()?)?;
     (started(pid)? == start).then_some(pid)
+}
+
+/// Who holds the lock on `file`, as the kernel has it: whoever has just taken it may not have written its name yet.
+/// None where `/proc` does not say, or calls the file system by another number.
+fn locker(file: &File) -> Option<u32> {
+    let found = file.metadata().ok()?;
+    let (major, minor) = (rustix::fs::major(found.dev()), rustix::fs::minor(found.dev()));
+    let wanted = format!("{major:02x}:{minor:02x}:{}", found.ino());
+    // `1: FLOCK  ADVISORY  WRITE 4711 fe:00:131081 0 EOF`, proc_locks(5); `->` before the kind is one who waits.
+    let locks = fs::read_to_string("/proc/locks").ok()?;
+    locks.lines().find_map(|line| {
+        let mut cells = line.split_whitespace().skip(1);
+        let (kind, _advisory, _write, pid, place) =
+            (cells.next()?, cells.next()?, cells.next()?, cells.next()?, cells.next()?);
+        (kind == "FLOCK" && place == wanted).then(|| pid.parse().ok()).flatten()
+    })
 }
 
 fn read(text: &str) -> Option<(u32, u64)> {
@@ -90,6 +107,10 @@ mod tests {
         assert_eq!(holder(folder.path()), Some(me));
         let refused = Lock::take(folder.path()).unwrap_err();
         assert!(matches!(refused, StoreError::Locked { pid: Some(pid), .. } if pid == me), "{refused}");
+        fs::write(path(folder.path()), "").unwrap();
+        let refused = Lock::take(folder.path()).unwrap_err();
+        let named = matches!(refused, StoreError::Locked { pid: Some(pid), .. } if pid == me);
+        assert!(named, "before the first has written its name: {refused}");
         drop(lock);
         assert_eq!(holder(folder.path()), None);
         Lock::take(folder.path()).unwrap();

@@ -19,6 +19,7 @@ mod opensmtpd;
 mod opensmtpd_log;
 mod postfix;
 mod postfix_log;
+mod races;
 mod server;
 mod server_log;
 mod signals;

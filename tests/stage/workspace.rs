@@ -99,6 +99,15 @@ impl Workspace {
         self.write("campaigns/letter/campaign.toml", format!("{CAMPAIGN}\n{settings}\n"));
     }
 
+    /// Makes a second campaign of the same files.
+    pub(crate) fn copy_campaign(&self, from: &str, to: &str) {
+        for file in ["campaign.toml", "recipients.csv"] {
+            let content =
+                fs::read(self.path(&format!("campaigns/{from}/{file}"))).expect("a file of the campaign");
+            self.write(&format!("campaigns/{to}/{file}"), content);
+        }
+    }
+
     /// Writes a file, and the folders it stands in.
     pub(crate) fn write(&self, path: &str, content: impl AsRef<[u8]>) {
         let path = self.path(path);
