@@ -9,6 +9,7 @@ use clap::builder::styling::{AnsiColor, Styles};
 use clap::{ArgAction, Parser, Subcommand, ValueEnum};
 
 use super::check::CheckArgs;
+use super::doctor::DoctorArgs;
 use super::init::InitArgs;
 use super::plan::PlanArgs;
 use super::preview::PreviewArgs;
@@ -143,6 +144,8 @@ pub(crate) enum Command {
     /// The relays: quotas left, and whether they answer
     #[command(subcommand)]
     Relay(RelayCommand),
+    /// Whether the state can be trusted, and the way out where the clock cannot
+    Doctor(DoctorArgs),
     /// The built-in SMTP server by itself
     Sandbox(SandboxArgs),
 }

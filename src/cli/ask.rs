@@ -81,6 +81,14 @@ pub(crate) fn password(relay: &RelayName, user: &str, asking: Asking) -> Result<
     if typed.is_empty() { Err(missing().into()) } else { Ok(typed.into()) }
 }
 
+/// Why something was not confirmed.
+pub(crate) fn refusal(asking: Asking) -> String {
+    match asking {
+        Asking::Allowed => "not confirmed".to_owned(),
+        Asking::Never => "nobody is here to confirm".to_owned(),
+    }
+}
+
 fn declined() -> CliError {
     CliError::Unconfirmed { what: "not confirmed".to_owned() }
 }

@@ -50,6 +50,12 @@ pub(crate) enum CliError {
         /// Why it counts as a no.
         what: String,
     },
+    /// As [`CliError::Unconfirmed`], about something else than sending.
+    #[error("{what}; nothing was changed")]
+    NotDone {
+        /// Why it counts as a no.
+        what: String,
+    },
     /// Other people would be written to than `--expect` says.
     #[error("--expect says {}, and {} would be written to", number(*.expected), counted(*.found, "recipient"))]
     Unexpected {
@@ -94,7 +100,9 @@ impl CliError {
     pub(crate) fn exit(&self, state: Option<&Path>) -> Exit {
         match self {
             Self::Engine(error) => of_engine(error, state),
-            Self::Usage { .. } | Self::Later { .. } | Self::Unconfirmed { .. } => Exit::Usage,
+            Self::Usage { .. } | Self::Later { .. } | Self::Unconfirmed { .. } | Self::NotDone { .. } => {
+                Exit::Usage
+            }
             Self::NotFound { .. } => Exit::NotFound,
             Self::Unexpected { .. } => Exit::Differs,
             Self::Lines(_) => Exit::Invalid,
@@ -114,6 +122,7 @@ impl CliError {
                 "--yes answers every question; --expect N refuses unless exactly N people are meant"
                     .to_owned(),
             ),
+            Self::NotDone { .. } => Some("--yes answers every question".to_owned()),
             Self::Unexpected { .. } => Some("look at the list again: `mailrun plan`".to_owned()),
             Self::Lines(_) | Self::File { .. } | Self::Io { .. } | Self::NobodyReads => None,
         }
@@ -134,6 +143,7 @@ impl CliError {
             | Self::Later { .. }
             | Self::NotFound { .. }
             | Self::Unconfirmed { .. }
+            | Self::NotDone { .. }
             | Self::Unexpected { .. }
             | Self::File { .. }
             | Self::Io { .. }

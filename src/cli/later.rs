@@ -6,11 +6,10 @@
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
 /// Commands to come.
-const COMMANDS: [&str; 12] = [
+const COMMANDS: [&str; 11] = [
     "pause",
     "cancel",
     "retry",
-    "doctor",
     "purge",
     "test",
     "completions",

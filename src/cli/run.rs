@@ -10,7 +10,9 @@ use super::error::CliError;
 use super::exit::Exit;
 use super::later;
 use super::operator::Operator;
-use super::{check, init, plan, preview, relay, report, resume, sandbox, send, show, status, suppress};
+use super::{
+    check, doctor, init, plan, preview, relay, report, resume, sandbox, send, show, status, suppress,
+};
 
 /// Does what the words say, the name of the program first among them; prints all there is to print.
 pub fn run(words: impl IntoIterator<Item = OsString>) -> Exit {
@@ -41,6 +43,7 @@ fn command(command: &Command, operator: &Operator) -> Result<Exit, CliError> {
         Command::Show(args) => show::run(args, operator),
         Command::Suppress(command) => suppress::run(command, operator),
         Command::Relay(command) => relay::run(command, operator),
+        Command::Doctor(args) => doctor::run(args, operator),
         Command::Sandbox(args) => sandbox::run(args, operator),
     }
 }

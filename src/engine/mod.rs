@@ -17,7 +17,7 @@
 //! - `attempt`: from a batch to its message; `gate`: nothing leaves before its intent is on disk;
 //! - `picture`, [`view`](Status), [`event`](Event): what whoever watches sees;
 //! - [`reading`](status) and [`told`](deliveries): how campaigns and recipients stand, without a lock;
-//!   [`suppress`](suppress()): the suppression list;
+//!   [`suppress`](suppress()): the suppression list; `doctor`: whether state and clock are sound;
 //! - [`control`](Change): the socket; `shutdown`: signals; [`clock`](now): the one reader of the clock.
 
 mod attempt;
@@ -26,6 +26,7 @@ mod begin;
 mod clock;
 mod control;
 mod desk;
+mod doctor;
 mod domains;
 mod ears;
 mod edition;
@@ -56,10 +57,12 @@ mod view;
 mod whatif;
 
 pub use crate::relay::{Asked, Certificate};
+pub use crate::store::ClockStands;
 pub use begin::{may_resume, may_send};
 pub use clock::now;
 pub use control::{Change, Changed};
 pub use desk::{Desk, Inspection};
+pub use doctor::{ClockView, accept_clock, clock};
 pub use error::{EngineError, Unfit};
 pub use event::{Ending, Event, Told};
 pub use orders::{Orders, Tell, Uncertain, Wait};

@@ -30,6 +30,19 @@ impl Quarters {
         }
     }
 
+    /// Notes what lies behind `second` (since 1970) with it: those sends were dated by a wrong clock.
+    pub(super) fn end_at(&mut self, second: i64) {
+        let quarter = u32::try_from(second.div_euclid(QUARTER)).unwrap_or(0);
+        if self.runs.last().is_none_or(|(_, last)| *last <= quarter) {
+            return;
+        }
+        self.runs.retain(|(first, _)| *first <= quarter);
+        match self.runs.last_mut() {
+            Some((_, last)) if *last >= quarter => *last = quarter,
+            Some(_) | None => self.note(second),
+        }
+    }
+
     /// How many days of `zone` before `date` have a send.
     pub(super) fn days_before(&self, zone: &TimeZone, date: Date) -> u32 {
         let day_of = |second: i64| {
@@ -104,5 +117,22 @@ mod tests {
         assert_eq!((days("2026-10-24"), days("2026-10-26"), days("2026-12-01")), (0, 2, 8));
         quarters.note(start.as_second());
         assert_eq!(quarters.runs.len(), 1, "time never runs backwards in a ledger");
+    }
+
+    #[test]
+    fn sends_of_a_wrong_clock_do_not_hide_those_that_follow() {
+        let wrong = ["2026-06-01T10:00:00Z", "2030-01-01T00:00:00Z", "2030-01-02T00:00:00Z"];
+        let second = |text: &str| text.parse::<Timestamp>().expect("a timestamp").as_second();
+        for (clock, before_june_ten, after_note) in
+            [("2026-06-05T12:00:00Z", 2, 3), ("2026-05-20T12:00:00Z", 1, 2), ("2030-01-02T00:05:00Z", 1, 1)]
+        {
+            let mut quarters = noted(&wrong);
+            quarters.end_at(second(clock));
+            let days =
+                |quarters: &Quarters| quarters.days_before(&TimeZone::UTC, jiff::civil::date(2026, 6, 10));
+            assert_eq!(days(&quarters), before_june_ten, "{clock}");
+            quarters.note(second("2026-06-08T12:00:00Z"));
+            assert_eq!(days(&quarters), after_note, "{clock}");
+        }
     }
 }

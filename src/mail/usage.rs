@@ -87,6 +87,8 @@ pub struct Usage {
     total: Charge,
     /// Until when the provider said it takes nothing more.
     closed_until: Option<Timestamp>,
+    /// When every window last began to count as full, whatever was settled.
+    full_since: Option<Timestamp>,
     /// When anything was settled, however long ago.
     sent: Quarters,
 }
@@ -97,13 +99,18 @@ struct UsageRecord {
     in_flight: Charge,
     buckets: Vec<(i64, Charge)>,
     closed_until: Option<Timestamp>,
+    full_since: Option<Timestamp>,
     sent: Quarters,
 }
 
 impl From<UsageRecord> for Usage {
     fn from(record: UsageRecord) -> Self {
-        let mut usage =
-            Self { in_flight: record.in_flight, closed_until: record.closed_until, ..Self::default() };
+        let mut usage = Self {
+            in_flight: record.in_flight,
+            closed_until: record.closed_until,
+            full_since: record.full_since,
+            ..Self::default()
+        };
         for (second, charge) in record.buckets {
             usage.count(second, charge);
         }
@@ -118,6 +125,7 @@ impl From<Usage> for UsageRecord {
             in_flight: usage.in_flight,
             buckets: usage.buckets().collect(),
             closed_until: usage.closed_until,
+            full_since: usage.full_since,
             sent: usage.sent,
         }
     }
@@ -128,6 +136,7 @@ impl PartialEq for Usage {
     fn eq(&self, other: &Self) -> bool {
         self.in_flight == other.in_flight
             && self.closed_until == other.closed_until
+            && self.full_since == other.full_since
             && self.sent == other.sent
             && self.buckets().eq(other.buckets())
     }
@@ -192,6 +201,36 @@ impl Usage {
         self.closed_until
     }
 
+    /// Begins to count by another clock, which says `now` where the one before said `then`.
+    ///
+    /// Nobody can tell when the charges so far were made: all of them count as settled now, and every
+    /// window as full until it has passed. Of a provider's word, what was left of it is left.
+    pub fn restart(&mut self, then: Timestamp, now: Timestamp) {
+        let second = now.as_second();
+        self.coarse.clear();
+        self.fine.clear();
+        if self.total != self.forgotten {
+            self.fine.push_back(Mark { end: second + 1, total: self.total });
+        }
+        self.sent.end_at(second);
+        self.full_since = Some(now);
+        self.closed_until = self.closed_until.filter(|until| *until > then).and_then(|until| {
+            let left = until.duration_since(then);
+            now.checked_add(left).ok()
+        });
+    }
+
+    /// When every window last began to count as full; see [`Usage::restart`]. A window that reaches back
+    /// to that moment has no room.
+    pub fn full_since(&self) -> Option<Timestamp> {
+        self.full_since
+    }
+
+    /// Whether a window that begins with the second `from` (since 1970) counts as full.
+    pub fn is_full_from(&self, from: i64) -> bool {
+        self.full_since.is_some_and(|since| since.as_second() >= from)
+    }
+
     /// The charges whose outcome is not known yet.
     pub fn in_flight(&self) -> Charge {
         self.in_flight
@@ -244,100 +283,4 @@ fn minute_end(end: i64) -> i64 {
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    fn at(second: i64) -> Timestamp {
-        Timestamp::from_second(second).expect("a valid second")
-    }
-
-    fn charged(seconds: &[i64]) -> Usage {
-        let mut usage = Usage::default();
-        for second in seconds {
-            usage.begin(Charge::message(1));
-            usage.settle(at(*second), Charge::message(1), Charge::message(1));
-        }
-        usage
-    }
-
-    #[test]
-    fn a_charge_in_flight_counts_in_every_window() {
-        let mut usage = Usage::default();
-        usage.begin(Charge::message(7));
-        assert_eq!(usage.since(i64::MAX / 2).recipients, 7);
-        usage.settle(at(120), Charge::message(7), Charge::message(5));
-        assert_eq!((usage.in_flight(), usage.since(0)), (Charge::default(), Charge::message(5)));
-    }
-
-    #[test]
-    fn a_second_counts_whole_while_it_is_young() {
-        let usage = charged(&[60]);
-        assert_eq!((usage.since(60).recipients, usage.since(61).recipients), (1, 0));
-    }
-
-    #[test]
-    fn a_minute_counts_whole_once_it_is_an_hour_old() {
-        let usage = charged(&[60, 61, 119, 8000]);
-        assert_eq!((usage.since(119).recipients, usage.since(120).recipients), (4, 1));
-    }
-
-    #[test]
-    fn time_never_runs_backwards_in_a_ledger() {
-        assert_eq!(charged(&[600, 0]).since(600).recipients, 2);
-    }
-
-    #[test]
-    fn charges_are_forgotten_after_two_days() {
-        let usage = charged(&[0, 30, KEPT + 61]);
-        assert_eq!((usage.since(0).recipients, usage.buckets().count()), (1, 1));
-    }
-
-    #[test]
-    fn days_with_a_send_are_never_forgotten() {
-        let day = 24 * 3600;
-        let usage = charged(&[day, 3 * day, 40 * day]);
-        let octets = postcard::to_stdvec(&usage).unwrap();
-        let again: Usage = postcard::from_bytes(&octets).unwrap();
-        let date = jiff::civil::date(1970, 2, 10);
-        assert_eq!((usage.days_before(&TimeZone::UTC, date), usage.buckets().count()), (2, 1));
-        assert_eq!(again.days_before(&TimeZone::UTC, date.tomorrow().unwrap()), 3);
-        assert!(again == usage && again != charged(&[40 * day]));
-    }
-
-    #[test]
-    fn the_first_fit_is_when_enough_has_expired() {
-        let mut usage = charged(&[100, 100, 200, 9000]);
-        let room_for = |most: u64| move |charge: Charge| charge.recipients <= most;
-        assert_eq!(usage.first_fit(room_for(4)), Some(i64::MIN));
-        assert_eq!(usage.first_fit(room_for(2)), Some(120));
-        assert_eq!(usage.first_fit(room_for(1)), Some(240));
-        assert_eq!(usage.first_fit(room_for(0)), Some(9001));
-        usage.begin(Charge::message(1));
-        assert_eq!(usage.first_fit(room_for(0)), None);
-    }
-
-    proptest! {
-        #[test]
-        fn a_window_is_never_counted_too_low_and_at_most_a_bucket_too_high(
-            steps in prop::collection::vec((0_i64..5000, 1_usize..5), 1..200),
-            window in 60_i64..KEPT,
-        ) {
-            let (mut usage, mut now, mut log) = (Usage::default(), 1_000_000, Vec::new());
-            for (step, recipients) in steps {
-                now += step;
-                usage.begin(Charge::message(recipients));
-                usage.settle(at(now), Charge::message(recipients), Charge::message(recipients));
-                log.push((now, recipients as u64));
-                let exactly = |from: i64| log.iter().filter(|(second, _)| *second >= from).map(|(_, n)| n).sum::<u64>();
-                let counted = usage.since(now - window).recipients;
-                prop_assert!(counted >= exactly(now - window));
-                let slack = if window < FINE { 1 } else { COARSE };
-                prop_assert!(counted <= exactly(now - window - slack));
-            }
-            let octets = postcard::to_stdvec(&usage).unwrap();
-            prop_assert_eq!(postcard::from_bytes::<Usage>(&octets).unwrap(), usage);
-        }
-    }
-}
+mod tests;

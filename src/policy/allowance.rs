@@ -66,8 +66,8 @@ impl Allowance {
             return Charge::default();
         }
         let mut room = self.least(|quota, window| {
-            let from = window.map_or(i64::MIN, |window| window.from);
-            quota.cap(self.reserve).saturating_sub(quota.unit.of(usage.since(from)))
+            let whole = Window { from: i64::MIN, until: now };
+            quota.cap(self.reserve).saturating_sub(quota.used_in(usage, &window.unwrap_or(whole)))
         });
         if let Some((_, Some(ramp))) = &self.warmup {
             room.recipients = room.recipients.min(ramp.left(usage));

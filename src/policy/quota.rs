@@ -73,9 +73,15 @@ pub struct Quota {
 }
 
 impl Quota {
-    /// How many are used in the window that ends at `now`, those in flight included.
+    /// How many are used in the window that ends at `now`, those in flight included. All of them where the
+    /// window counts as full.
     pub fn used(&self, usage: &Usage, now: Timestamp) -> u64 {
-        self.unit.of(usage.since(Window::at(&self.per, now).from))
+        self.used_in(usage, &Window::at(&self.per, now))
+    }
+
+    pub(super) fn used_in(&self, usage: &Usage, window: &Window) -> u64 {
+        let used = self.unit.of(usage.since(window.from));
+        if usage.is_full_from(window.from) { used.max(self.limit) } else { used }
     }
 
     /// How many more fit at `now` beside `reserve`; an account that is closed has nothing left.
@@ -109,6 +115,18 @@ impl Quota {
         (reserve, charge): (u64, Charge),
     ) -> Option<Timestamp> {
         let spare = self.cap(reserve).checked_sub(self.unit.of(charge))?;
+        // Full windows first: what was settled behind that moment may hold the charge back still longer.
+        if let Some(since) = usage.full_since().filter(|since| since.as_second() >= window.from) {
+            let open = match &self.per {
+                Period::Day(_) => window.until,
+                // The second of that moment counts whole, as any other does.
+                Period::Rolling(length) => {
+                    Timestamp::from_second(since.as_second() + 1).ok()?.checked_add(*length).ok()?
+                }
+            };
+            let later = Window::at(&self.per, open);
+            return self.room_at(&later, usage, open, (reserve, charge));
+        }
         if self.unit.of(usage.since(window.from)) <= spare {
             return Some(now);
         }
@@ -240,6 +258,32 @@ mod tests {
         assert_eq!(quota.free_at(&usage, now, 30, Charge::message(70)), Some(now));
         assert_eq!(quota.free_at(&usage, now, 30, Charge::message(71)), None);
         assert_eq!(quota.left(&usage, now, 200), 0);
+    }
+
+    #[test]
+    fn full_windows_open_when_their_period_has_passed_and_not_before() {
+        let since = "2026-10-24T23:30:00.5Z";
+        let table = [
+            (rolling(5, 3600), "2026-10-25T00:30:01Z"),
+            (rolling(5, 86_400), "2026-10-25T23:30:01Z"),
+            (daily(5, "UTC"), "2026-10-25T00:00:00Z"),
+            // That day has 25 hours there, and began at 22:00.
+            (daily(5, "Europe/Berlin"), "2026-10-25T23:00:00Z"),
+        ];
+        for (quota, open) in table {
+            let mut usage = charged(&[("2031-01-01T00:00:00Z", 1)]);
+            usage.restart(at("2031-01-01T00:00:00Z"), at(since));
+            let open = at(open);
+            assert_eq!(quota.free_at(&usage, at(since), 0, Charge::message(1)), Some(open), "{quota:?}");
+            let almost = open - Duration::from_nanos(1);
+            assert_eq!((quota.used(&usage, almost), quota.left(&usage, almost, 0)), (5, 0), "{quota:?}");
+            assert_eq!((quota.used(&usage, open), quota.left(&usage, open, 0)), (0, 5), "{quota:?}");
+            usage.begin(Charge::message(5));
+            usage.settle(almost, Charge::message(5), Charge::message(5));
+            let later = quota.free_at(&usage, at(since), 0, Charge::message(1));
+            let also_rolls = matches!(quota.per, Period::Rolling(_));
+            assert_eq!(later > Some(open), also_rolls, "{quota:?}: what was settled since counts too");
+        }
     }
 
     #[test]

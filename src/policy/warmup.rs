@@ -71,8 +71,11 @@ impl Ramp {
         self.from <= now.as_second() && now < self.until
     }
 
-    /// How many more recipients fit today; those in flight count.
+    /// How many more recipients fit today; those in flight count. None where the day counts as full.
     pub fn left(&self, usage: &Usage) -> u64 {
+        if usage.is_full_from(self.from) {
+            return 0;
+        }
         self.allowance.saturating_sub(usage.since(self.from).recipients)
     }
 

@@ -55,6 +55,12 @@ pub enum StoreError {
         /// The last moment on record.
         recorded: Timestamp,
     },
+    /// The clock stands before mailrun was written: nobody has set it since the machine started.
+    #[error("the clock says {wall}, which cannot be")]
+    ClockUnset {
+        /// What the clock says.
+        wall: Timestamp,
+    },
     /// Others on this machine could read the state.
     #[error("{} is open to others (mode {mode:04o})", .path.display())]
     Exposed {
@@ -127,7 +133,8 @@ impl StoreError {
         match self {
             Self::Locked { .. } => Some("wait for it, or see `mailrun status`".to_owned()),
             Self::Damaged { .. } => Some(
-                "nothing was changed; keep a copy of .mailrun, and look for a backup of that file".to_owned(),
+                "nothing was changed; `mailrun doctor` says what is sound, and what can be done about the rest"
+                    .to_owned(),
             ),
             Self::Full { needed, .. } => Some(format!(
                 "free at least {} MiB there, or name another place with `--state DIR`; everything recorded is safe",
@@ -136,7 +143,14 @@ impl StoreError {
             Self::ReadOnly { .. } => {
                 Some("make it writable, or name another place with `--state DIR`".to_owned())
             }
-            Self::Clock { .. } => Some("set the clock right: quotas are counted by it".to_owned()),
+            Self::Clock { .. } => Some(
+                "set the clock right, as quotas are counted by it; if it is right and was wrong before, \
+                 `mailrun doctor --accept-clock` goes on from here"
+                    .to_owned(),
+            ),
+            Self::ClockUnset { .. } => {
+                Some("set the clock, or wait until the network has set it: quotas are counted by it".to_owned())
+            }
             Self::Exposed { path, .. } => Some(format!("chmod -R go= {}", path.display())),
             Self::Network { .. } => {
                 Some("keep the state on a disk of this machine with `--state DIR`".to_owned())

@@ -14,7 +14,7 @@ use crate::mail::{Account, Charge, RecipientNo, RunNo, State};
 use super::book::RunBook;
 use super::entries::Open;
 use super::ledger::Ledger;
-use super::record::{EpochBegun, IntentMade, Millis, OutcomeKnown, Record};
+use super::record::{ClockAccepted, EpochBegun, IntentMade, Millis, OutcomeKnown, Record};
 use super::trust::{Moment, Recorded};
 
 /// The meaning of a journal up to some record.
@@ -75,6 +75,7 @@ impl Fold {
                     run.ended = Some((fact.reason, fact.at.into()));
                 }
             }
+            Record::Clock(fact) => self.accept_clock(fact),
         }
     }
 
@@ -97,6 +98,20 @@ impl Fold {
                 boot: Duration::from_millis(fact.boot),
                 boot_id: fact.boot_id,
             });
+        }
+    }
+
+    /// From here on time is counted from that moment, wherever it stood before.
+    fn accept_clock(&mut self, fact: &ClockAccepted) {
+        let now: Timestamp = fact.wall.into();
+        let then = self.last.unwrap_or(now);
+        self.last = Some(now);
+        self.first_of_boot =
+            Some(Moment { wall: now, boot: Duration::from_millis(fact.boot), boot_id: fact.boot_id });
+        self.ledger.restart(then, now);
+        self.touched_accounts = self.ledger.usages().keys().cloned().collect();
+        for run in self.runs.values_mut() {
+            run.restart_clock(then.into(), fact.wall);
         }
     }
 

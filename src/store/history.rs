@@ -18,6 +18,7 @@ use super::book::{RunBook, Standing};
 use super::checkpoint::{Checkpoint, Start};
 use super::disk::FileDisk;
 use super::error::StoreError;
+use super::fold::Fold;
 use super::frame::Lsn;
 use super::lock::holder;
 use super::record::{EndReason, Record, Spans};
@@ -109,13 +110,7 @@ impl History {
     /// # Errors
     /// The journal is damaged, of a newer mailrun, or cannot be read.
     pub fn read(state: &Path) -> Result<Self, StoreError> {
-        let Some(place) = Place::of(state) else { return Ok(Self::empty(state)) };
-        let Checkpoint { start, mut fold, .. } = Checkpoint::of(&place.disk);
-        place.read(&start, &mut |_, _, record| {
-            fold.apply(&record);
-            Ok(())
-        })?;
-        let alive = place.alive;
+        let (fold, alive) = read_fold(state)?;
         let last = fold.recorded().map(|recorded| recorded.last);
         let usages = fold.ledger.usages().clone();
         let mut runs: Vec<Run> = Vec::with_capacity(fold.runs.len());
@@ -126,11 +121,6 @@ impl History {
             runs.push(Run::of(book));
         }
         Ok(Self { state: state.to_owned(), runs, usages, last, alive })
-    }
-
-    fn empty(state: &Path) -> Self {
-        let (runs, usages) = (Vec::new(), BTreeMap::new());
-        Self { state: state.to_owned(), runs, usages, last: None, alive: None }
     }
 
     /// The run of that number.
@@ -217,6 +207,17 @@ impl History {
         }
         Ok(())
     }
+}
+
+/// What the journal in the state folder means, and who holds the workspace. An absent folder means nothing.
+pub(super) fn read_fold(state: &Path) -> Result<(Fold, Option<u32>), StoreError> {
+    let Some(place) = Place::of(state) else { return Ok((Fold::default(), None)) };
+    let Checkpoint { start, mut fold, .. } = Checkpoint::of(&place.disk);
+    place.read(&start, &mut |_, _, record| {
+        fold.apply(&record);
+        Ok(())
+    })?;
+    Ok((fold, place.alive))
 }
 
 /// A journal that is there, and who held the workspace before anything of it was read.

@@ -26,7 +26,7 @@ use super::postcard_tail::write_postcard;
 use super::record::Millis;
 
 /// Changes when the keys or values change; an index of another version is built anew.
-const VERSION: u8 = 2;
+const VERSION: u8 = 3;
 /// Octets of sled's cache; it takes several times as much.
 const CACHE: u64 = 16 << 20;
 /// A larger sled `Batch` takes memory out of all proportion.

@@ -48,6 +48,11 @@ impl Ledger {
         self.usage(account).close(until);
     }
 
+    /// Everything so far is counted by another clock, which says `now` where the one before said `then`.
+    pub(super) fn restart(&mut self, then: Timestamp, now: Timestamp) {
+        self.usages.values_mut().for_each(|usage| usage.restart(then, now));
+    }
+
     /// The usages by account.
     pub(super) fn usages(&self) -> &BTreeMap<Account, Usage> {
         &self.usages

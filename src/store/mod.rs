@@ -13,15 +13,17 @@
 //!   wait for it;
 //! - `book` and its `entries`, `ledger`, `fold`: what the records mean for a run, for the accounts, and together;
 //! - `checkpoint`, `packed`: that meaning, kept beside the journal so that a start reads only its end;
-//! - `recorder`, `draft`: what happens becomes a record and is folded in;
+//! - `load`: reading it to go on with it; `recorder`, `draft`: what happens becomes a record and is folded in;
 //! - `aside`: what it could not take once it has failed, for the next start;
 //! - `index`, `changes`, `indexer`: sled, and the thread that keeps it up to date;
 //! - [`store`](Store): all of it behind the lock, for the engine;
 //! - [`history`](History), `teller`: reading without the lock;
 //! - `plans`, [`plan`](Plan): frozen plans, written and read;
 //! - [`suppressions`](Suppressions): those who must never be written to;
-//! - [`trust`](Trust): which time to believe; `folder`, `lock`, [`keys`](Keys): the place itself.
+//! - [`trust`](Trust): which time to believe; [`accept`](accept_clock): believing another from now on;
+//!   `folder`, `lock`, [`keys`](Keys): the place itself.
 
+mod accept;
 mod aside;
 mod backlog;
 mod book;
@@ -42,6 +44,7 @@ mod indexer;
 mod journal;
 mod keys;
 mod ledger;
+mod load;
 mod lock;
 mod log;
 mod note;
@@ -62,6 +65,7 @@ mod tests;
 mod trust;
 mod watermark;
 
+pub use accept::{ClockStands, accept_clock, clock_stands};
 pub use backlog::{Backlog, Waiter};
 pub use book::{RelayUse, Standing};
 pub use disk::{Disk, FileDisk};

@@ -76,6 +76,7 @@ pub(super) enum Record {
     Closed(QuotaClosed),
     Resolved(DoubtsResolved),
     Ended(RunEnded),
+    Clock(ClockAccepted),
 }
 
 /// A process took the workspace.
@@ -233,6 +234,15 @@ pub(super) struct RunEnded {
     pub(super) at: Millis,
 }
 
+/// The operator took the clock as it is, whatever times are on record.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct ClockAccepted {
+    pub(super) wall: Millis,
+    /// Time since the machine booted, suspend included, in milliseconds.
+    pub(super) boot: u64,
+    pub(super) boot_id: [u8; 16],
+}
+
 /// What is to become of uncertain recipients.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Resolve {
@@ -310,6 +320,7 @@ impl Record {
             Self::Closed(_) => 9,
             Self::Resolved(_) => 10,
             Self::Ended(_) => 11,
+            Self::Clock(_) => 12,
         }
     }
 
@@ -328,6 +339,7 @@ impl Record {
             Self::Closed(fact) => write_postcard(fact, buffer),
             Self::Resolved(fact) => write_postcard(fact, buffer),
             Self::Ended(fact) => write_postcard(fact, buffer),
+            Self::Clock(fact) => write_postcard(fact, buffer),
         }
     }
 
@@ -349,6 +361,7 @@ impl Record {
             9 => Self::Closed(whole(fact)?),
             10 => Self::Resolved(whole(fact)?),
             11 => Self::Ended(whole(fact)?),
+            12 => Self::Clock(whole(fact)?),
             newer => return Err(Unreadable::Newer(newer)),
         })
     }

@@ -13,10 +13,9 @@ use crate::mail::{
     Answer, Batch, Class, Delivery, Doubt, Intent, Outcome, RelayNo, Return, RunNo, Settled, State,
 };
 
-use super::aside::{Aside, Found};
 use super::book::RelayUse;
 use super::checkpoint::{Checkpoint, Start};
-use super::disk::{Disk, Spent};
+use super::disk::Disk;
 use super::draft::Draft;
 use super::entries::Open;
 use super::error::StoreError;
@@ -24,13 +23,13 @@ use super::fold::Fold;
 use super::frame::{FRAME_LIMIT, Lsn};
 use super::group::{Group, outcome_room};
 use super::ledger::lost_at;
+use super::load::{Loaded, load};
 use super::log::Log;
 use super::note::Note;
 use super::record::{
     AnswerKnown, Attempt, Cause, EpochBegun, FateKnown, IntentMade, Millis, OutcomeKnown, Record,
     RelaysNamed, RunBegun, Spans, Words, WordsNumbered,
 };
-use super::scan::Writer;
 use super::settle::{Fate, RunStart};
 use super::trust::{Moment, Trust, is_long_silence};
 
@@ -43,8 +42,6 @@ const QUEUE_ID_OCTETS: usize = 64;
 /// An outcome is cut into several records beyond so many octets, by a guess on the safe side.
 const OUTCOME_LIMIT: usize = FRAME_LIMIT / 2;
 
-/// A guess at the octets of a record, for those that are read.
-const RECORD_OCTETS: u64 = 64;
 /// Less than this is read in a millisecond, in octets.
 const WORTH_KEEPING: u64 = 256 << 10;
 
@@ -93,52 +90,23 @@ impl Recorder {
         moment: &Moment,
         applied: Lsn,
     ) -> Result<Recovered, StoreError> {
-        let Checkpoint { start, mut fold, mut numbered } = Checkpoint::of(&*disk);
-        let found = Aside::of(&*disk, &start)?;
-        let writer = match &found {
-            Found::Next(aside) => Writer::Failed(aside.first),
-            Found::Nothing | Found::TooLate => Writer::Gone,
-        };
-        let mut unkept = 0;
-        let mut visit = |lsn, _epoch, record| {
-            unkept += RECORD_OCTETS;
-            fold.apply(&record);
+        let loaded = load(disk, limits.min_free, &mut |lsn, fold| {
             if lsn == applied {
                 fold.forget_touched();
             }
-            if let Record::Words(fact) = record {
-                numbered.insert(fact.text.into_boxed_str(), fact.number);
-            }
-            Ok(())
-        };
-        let (mut log, mut opened) = Log::open(disk, (&start, writer), limits.min_free, &mut visit)?;
-        let mut notes = Vec::new();
-        match found {
-            Found::Next(aside) => {
-                let outcomes = aside.each(&mut visit)?;
-                opened.end.next = aside.next();
-                log.take_in(&aside)?;
-                notes.push(Note::TakenIn { outcomes });
-            }
-            Found::TooLate => {
-                log.clear_aside(Spent::TooLate)?;
-                notes.push(Note::TooLate);
-            }
-            Found::Nothing if opened.torn > 0 => notes.push(Note::TornEnd { octets: opened.torn }),
-            Found::Nothing => {}
-        }
+        })?;
+        let Loaded { mut log, fold, numbered, mut notes, next, epoch, covered, unkept } = loaded;
         let known = fold.recorded();
         if known.is_some_and(|known| is_long_silence(&known, moment)) {
             notes.push(Note::LongSilence { since: known.map(|known| known.last).unwrap_or_default() });
         }
         let trust = Trust::begin(known.as_ref(), moment)?;
-        let group = Group::new(opened.end.epoch + 1, opened.end.next, limits.min_free, log.space());
+        let group = Group::new(epoch + 1, next, limits.min_free, log.space());
         let (folder, every) = (folder.to_owned(), limits.checkpoint);
         let mut recorder = Self { fold, group, trust, numbered, folder, unkept, every };
         recorder.begin_epoch(moment, &mut notes)?;
         recorder.commit(&mut log)?;
-        let partly = start.next.0 > applied.0 + 1;
-        Ok(Recovered { recorder, log, notes, found: Lsn(opened.end.next.0 - 1), partly })
+        Ok(Recovered { recorder, log, notes, found: Lsn(next.0 - 1), partly: covered > applied })
     }
 
     fn begin_epoch(&mut self, moment: &Moment, notes: &mut Vec<Note>) -> Result<(), StoreError> {

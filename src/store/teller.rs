@@ -117,7 +117,8 @@ impl Teller {
             | Record::Cancelled(_)
             | Record::Closed(_)
             | Record::Resolved(_)
-            | Record::Ended(_) => {}
+            | Record::Ended(_)
+            | Record::Clock(_) => {}
         }
     }
 

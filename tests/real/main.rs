@@ -24,4 +24,5 @@ mod server;
 mod server_log;
 mod signals;
 mod sink;
+mod suspend;
 mod trial;

@@ -5,6 +5,7 @@ mod chance;
 mod domains;
 mod fates;
 mod forecasts;
+mod herd;
 mod leases;
 mod stated;
 mod stops;

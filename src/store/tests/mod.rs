@@ -2,6 +2,7 @@
 
 mod aside;
 mod checkpoint;
+mod clock;
 mod crash;
 mod damage;
 mod index;

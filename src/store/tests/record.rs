@@ -6,9 +6,9 @@ use smallvec::smallvec;
 
 use crate::mail::{Charge, Class, Digest, Doubt, Enhanced, Phase, PlanId, RecipientNo, RunNo, State};
 use crate::store::record::{
-    AnswerKnown, Attempt, Cause, DoubtsResolved, EndReason, EpochBegun, FateKnown, IntentMade, Millis,
-    OutcomeKnown, QuotaClosed, RecipientsSuppressed, Record, RelaysNamed, Resolve, RunBegun, RunCancelled,
-    RunEnded, Spans, Unreadable, VERSION, Words, WordsNumbered,
+    AnswerKnown, Attempt, Cause, ClockAccepted, DoubtsResolved, EndReason, EpochBegun, FateKnown, IntentMade,
+    Millis, OutcomeKnown, QuotaClosed, RecipientsSuppressed, Record, RelaysNamed, Resolve, RunBegun,
+    RunCancelled, RunEnded, Spans, Unreadable, VERSION, Words, WordsNumbered,
 };
 
 fn digits(octets: &[u8]) -> String {
@@ -77,11 +77,12 @@ fn samples() -> Vec<Record> {
         Record::Closed(QuotaClosed { account: "u@h".to_owned(), until: at }),
         Record::Resolved(DoubtsResolved { run, recipients, how: Resolve::Skip, at }),
         Record::Ended(RunEnded { run, reason: EndReason::Signal, at }),
+        Record::Clock(ClockAccepted { wall: at, boot: 5, boot_id: [1; 16] }),
     ]
 }
 
 /// Payloads as version 1 wrote them, in hexadecimal digits. They must be readable for ever.
-const WRITTEN: [&str; 11] = [
+const WRITTEN: [&str; 12] = [
     "01f6c1e285e3680501010101010101010101010101010101",
     "010302020202020202020202020202020202016101090801f6c1e285e368",
     "01030101720375406800f6c1e285e368",
@@ -96,6 +97,7 @@ const WRITTEN: [&str; 11] = [
     "0103754068f6c1e285e368",
     "010302f0a20402f5a2040101f6c1e285e368",
     "010305f6c1e285e368",
+    "01f6c1e285e3680501010101010101010101010101010101",
 ];
 
 #[test]
