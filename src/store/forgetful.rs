@@ -2,8 +2,9 @@
 //!
 //! It keeps what is durable apart from what was only written. [`ForgetfulDisk::cut`] pulls the plug: each
 //! write since the last sync survives, vanishes or survives in some of its sectors, as the seed has it, and
-//! the last checkpoint may not have come to its name.
-//! It can also pull the plug by itself before its n-th operation, run full, or fail to sync.
+//! the last checkpoint may not have come to its name. It can also pull the plug by itself before its n-th
+//! operation, run full, or fail to sync. Zeros that nobody wrote take no memory, so that a million disks can be
+//! had.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -32,6 +33,8 @@ struct Medium {
     /// The checkpoint, and the one before.
     kept: [Option<Vec<u8>>; 2],
     aside: Option<Vec<u8>>,
+    /// Whether an operation was not done.
+    off: bool,
 }
 
 impl Default for Medium {
@@ -44,12 +47,15 @@ impl Default for Medium {
             capacity: u64::MAX / 2,
             kept: [None, None],
             aside: None,
+            off: false,
         }
     }
 }
 
 #[derive(Debug, Clone, Default)]
 struct Segment {
+    length: usize,
+    /// What was synced. Behind its end there are only zeros, as behind that of `seen`.
     durable: Vec<u8>,
     /// What a reader sees while the power is on.
     seen: Vec<u8>,
@@ -112,7 +118,7 @@ impl ForgetfulDisk {
                 for sector in octets.chunks(SECTOR) {
                     // All of it, nothing of it, or the sectors that were lucky.
                     if fate == 0 || (fate == 1 && chance.next().is_multiple_of(2)) {
-                        segment.durable[start..start + sector.len()].copy_from_slice(sector);
+                        put(&mut segment.durable, start, sector);
                     }
                     start += sector.len();
                 }
@@ -123,29 +129,69 @@ impl ForgetfulDisk {
             // The name of the new one was not on the disk yet.
             medium.kept = [medium.kept[1].take(), None];
         }
-        (medium.allowed, medium.syncs_allowed) = (u64::MAX, u64::MAX);
+        (medium.allowed, medium.syncs_allowed, medium.off) = (u64::MAX, u64::MAX, false);
         Self { medium: Arc::new(Mutex::new(medium)) }
+    }
+
+    /// Whether the plug is pulled: an operation has failed for it.
+    pub fn is_off(&self) -> bool {
+        self.medium().off
+    }
+
+    /// The disk after the process that wrote to it has ended: all that was written, synced or not.
+    #[must_use]
+    pub fn left(&self) -> Self {
+        let mut medium = self.medium().clone();
+        for segment in medium.segments.values_mut() {
+            segment.unsynced.clear();
+            segment.durable.clone_from(&segment.seen);
+        }
+        (medium.allowed, medium.syncs_allowed, medium.off) = (u64::MAX, u64::MAX, false);
+        Self { medium: Arc::new(Mutex::new(medium)) }
+    }
+
+    /// What is durable of a segment from `offset` on, without the zeros that nobody wrote.
+    pub fn durable(&self, segment: u32, offset: usize) -> Vec<u8> {
+        let medium = self.medium();
+        let durable = medium.segments.get(&segment).map(|segment| segment.durable.as_slice());
+        durable.and_then(|durable| durable.get(offset..)).unwrap_or_default().to_vec()
     }
 
     /// The segments as a reader sees them now.
     pub fn image(&self) -> Vec<Vec<u8>> {
-        self.medium().segments.values().map(|segment| segment.seen.clone()).collect()
+        let whole = |segment: &Segment| {
+            let mut octets = segment.seen.clone();
+            octets.resize(segment.length, 0);
+            octets
+        };
+        self.medium().segments.values().map(whole).collect()
     }
 
     /// A disk that holds `image` as its segments, counted from 1.
     pub fn of_image(image: Vec<Vec<u8>>) -> Self {
         let disk = Self::default();
         for (number, octets) in (1..).zip(image) {
-            let segment = Segment { durable: octets.clone(), seen: octets, unsynced: Vec::new() };
+            let length = octets.len();
+            let segment = Segment { length, durable: octets.clone(), seen: octets, unsynced: Vec::new() };
             disk.medium().segments.insert(number, segment);
         }
         disk
     }
 }
 
+/// Writes `octets` at `start`, behind zeros where nothing is yet.
+fn put(place: &mut Vec<u8>, start: usize, octets: &[u8]) {
+    let end = start + octets.len();
+    if place.len() < end {
+        place.resize(end, 0);
+    }
+    place[start..end].copy_from_slice(octets);
+}
+
 impl Medium {
     fn operate(&mut self) -> io::Result<()> {
         if self.done >= self.allowed {
+            self.off = true;
             return Err(io::Error::other("the power is cut"));
         }
         self.done += 1;
@@ -153,7 +199,7 @@ impl Medium {
     }
 
     fn used(&self) -> u64 {
-        self.segments.values().map(|segment| segment.seen.len() as u64).sum()
+        self.segments.values().map(|segment| segment.length as u64).sum()
     }
 
     fn segment(&mut self, number: u32) -> io::Result<&mut Segment> {
@@ -164,7 +210,7 @@ impl Medium {
 impl Disk for ForgetfulDisk {
     fn segments(&self) -> io::Result<Vec<(u32, u64)>> {
         let medium = self.medium();
-        Ok(medium.segments.iter().map(|(number, segment)| (*number, segment.seen.len() as u64)).collect())
+        Ok(medium.segments.iter().map(|(number, segment)| (*number, segment.length as u64)).collect())
     }
 
     fn allocate(&mut self, segment: u32, octets: u64) -> io::Result<()> {
@@ -173,19 +219,20 @@ impl Disk for ForgetfulDisk {
         if medium.used() + octets > medium.capacity {
             return Err(io::ErrorKind::StorageFull.into());
         }
-        let zeros = vec![0; usize::try_from(octets).map_err(io::Error::other)?];
-        medium
-            .segments
-            .insert(segment, Segment { durable: zeros.clone(), seen: zeros, unsynced: Vec::new() });
+        let length = usize::try_from(octets).map_err(io::Error::other)?;
+        medium.segments.insert(segment, Segment { length, ..Segment::default() });
         Ok(())
     }
 
     fn read_at(&self, segment: u32, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
         let mut medium = self.medium();
-        let seen = &medium.segment(segment)?.seen;
-        let start = usize::try_from(offset).map_err(io::Error::other)?.min(seen.len());
-        let count = buffer.len().min(seen.len() - start);
-        buffer[..count].copy_from_slice(&seen[start..start + count]);
+        let segment = medium.segment(segment)?;
+        let start = usize::try_from(offset).map_err(io::Error::other)?.min(segment.length);
+        let count = buffer.len().min(segment.length - start);
+        let written = segment.seen.get(start..).unwrap_or_default();
+        let written = &written[..written.len().min(count)];
+        buffer[..written.len()].copy_from_slice(written);
+        buffer[written.len()..count].fill(0);
         Ok(count)
     }
 
@@ -194,8 +241,10 @@ impl Disk for ForgetfulDisk {
         medium.operate()?;
         let segment = medium.segment(segment)?;
         let start = usize::try_from(offset).map_err(io::Error::other)?;
-        let seen = segment.seen.get_mut(start..start + octets.len());
-        seen.ok_or_else(|| io::Error::other("a write past the end"))?.copy_from_slice(octets);
+        if start + octets.len() > segment.length {
+            return Err(io::Error::other("a write past the end"));
+        }
+        put(&mut segment.seen, start, octets);
         segment.unsynced.push((start, octets.to_vec()));
         Ok(())
     }
@@ -209,7 +258,7 @@ impl Disk for ForgetfulDisk {
         medium.syncs_allowed -= 1;
         let segment = medium.segment(segment)?;
         for (offset, octets) in std::mem::take(&mut segment.unsynced) {
-            segment.durable[offset..offset + octets.len()].copy_from_slice(&octets);
+            put(&mut segment.durable, offset, &octets);
         }
         Ok(())
     }

@@ -25,6 +25,8 @@ use super::record::{EndReason, Record, Spans};
 use super::scan::{Writer, scan};
 use super::teller::{Event, Teller};
 
+mod held;
+
 /// Everything the journal of a workspace says.
 #[derive(Debug, Clone)]
 pub struct History {

@@ -150,7 +150,7 @@ impl Store {
         })
     }
 
-    fn desk(&self) -> &Desk {
+    pub(super) fn desk(&self) -> &Desk {
         &self.journal.desk
     }
 
