@@ -14,7 +14,7 @@ use crate::mail::{
 use crate::relay::{Compose, Unsendable};
 use crate::store::Plan;
 
-use super::clock::now;
+use super::clock::Clock;
 
 /// Who is on the suppression list, shared by all sessions and the control socket.
 pub(super) type Suppressed = Arc<RwLock<HashSet<AddressKey>>>;
@@ -29,6 +29,8 @@ pub(super) struct Attempts {
     pub suppressed: Suppressed,
     /// What servers are asked to tell of their deliveries.
     pub notify: Option<Notify>,
+    /// Gives a message its Date.
+    pub clock: Clock,
 }
 
 impl Attempts {
@@ -44,7 +46,7 @@ impl Attempts {
             Err(error) => return Err(unreadable(batch, &error.to_string())),
         };
         self.without_suppressed(&batch, &recipients)?;
-        let date = *batch.date.get_or_insert_with(now);
+        let date = *batch.date.get_or_insert_with(|| self.clock.wall());
         let composed = self.composer.compose(&batch, &recipients, date);
         let mut message = composed.map_err(|fault| unreadable(batch, &fault.to_string()))?;
         message.envelope.notify.clone_from(&self.notify);

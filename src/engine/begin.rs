@@ -7,15 +7,15 @@ use jiff::Timestamp;
 use crate::campaign::Workspace;
 use crate::mail::{PlanId, RelayName, RunNo, State};
 use crate::schedule::Scheduler;
-use crate::store::{self, History, Options, Plan, Resolve, RunStart, Store, StoreError};
+use crate::store::{self, History, Plan, Resolve, RunStart, Store, StoreError};
 
 use super::attempt::Attempts;
 use super::backlog::{backlog, limited};
-use super::clock::Clock;
 use super::desk::{Desk, composer};
 use super::domains::domains;
 use super::error::EngineError;
 use super::gate::JournalGate;
+use super::ground::Ground;
 use super::lanes::Lanes;
 use super::orders::{Orders, Uncertain};
 use super::picture::Picture;
@@ -68,12 +68,21 @@ impl Run {
     /// since it was made ([`EngineError::Differs`]), a password is missing, or the state
     /// cannot be written.
     pub fn send(desk: Desk, planned: &Planned, orders: Orders) -> Result<Self, EngineError> {
-        let clock = Clock::new();
-        let store = open(&desk, &clock)?;
-        let history = may_send_now(&desk)?;
+        Self::send_on(Ground::machine(), desk, planned, orders)
+    }
+
+    /// The same on that ground.
+    pub(super) fn send_on(
+        mut ground: Ground,
+        desk: Desk,
+        planned: &Planned,
+        orders: Orders,
+    ) -> Result<Self, EngineError> {
+        let store = ground.open(&desk)?;
+        let history = may_send_now(&desk, &store)?;
         let plan = Arc::new(Plan::open(desk.workspace.state_dir(), planned.id)?);
         desk.nobody_twice(&plan, &history)?;
-        let lanes = Lanes::prepare(&desk, planned.id)?;
+        let lanes = Lanes::prepare(&desk, planned.id, ground.relays.take())?;
         let start = RunStart {
             plan: planned.id,
             campaign: desk.campaign.name.clone(),
@@ -83,13 +92,13 @@ impl Run {
             sandbox: desk.is_sandbox(),
             relays: desk.relays.iter().map(relay_use).collect(),
         };
-        let at = store.believe(&clock.moment());
+        let at = store.believe(&ground.clock.moment());
         if desk.is_sandbox() {
             rehearsal::clear(&rehearsal::folder(desk.workspace.state_dir(), planned.id))?;
         }
         let number = store.begin(&start, at)?;
         let notes = store.notes().iter().map(ToString::to_string).collect();
-        Self::assemble(Parts { desk, store, clock, plan, number, orders, lanes, notes, started: at })
+        Self::assemble(Parts { desk, store, ground, plan, number, orders, lanes, notes, started: at })
     }
 
     /// Goes on with the campaign's last run exactly where it stood. Ask [`may_resume`] before: here the lock
@@ -99,10 +108,14 @@ impl Run {
     /// Nothing is left to do, another run holds the workspace, a password is missing, or the state cannot
     /// be read or written.
     pub fn resume(desk: Desk, orders: Orders) -> Result<Self, EngineError> {
+        Self::resume_on(Ground::machine(), desk, orders)
+    }
+
+    /// The same on that ground.
+    pub(super) fn resume_on(mut ground: Ground, desk: Desk, orders: Orders) -> Result<Self, EngineError> {
         let state = desk.workspace.state_dir().to_owned();
-        let clock = Clock::new();
-        let store = open(&desk, &clock)?;
-        let found = History::read(&state)?.latest(&desk.campaign.name).cloned();
+        let store = ground.open(&desk)?;
+        let found = store.history().latest(&desk.campaign.name).cloned();
         let run =
             found.ok_or_else(|| EngineError::NothingToResume { campaign: desk.campaign.name.clone() })?;
         let doubted = store.uncertain(run.no);
@@ -113,8 +126,8 @@ impl Run {
             return Err(EngineError::Differs { what: vec![format!("the run began through {began}")] });
         }
         let plan = Arc::new(Plan::open(&state, run.plan)?);
-        let lanes = Lanes::prepare(&desk, run.plan)?;
-        let at = store.believe(&clock.moment());
+        let lanes = Lanes::prepare(&desk, run.plan, ground.relays.take())?;
+        let at = store.believe(&ground.clock.moment());
         if resends {
             store.resolve(run.no, &doubted, Resolve::Resend, at)?;
         }
@@ -128,7 +141,7 @@ impl Run {
         let mut begun = Self::assemble(Parts {
             desk,
             store,
-            clock,
+            ground,
             plan,
             number: run.no,
             orders,
@@ -137,13 +150,14 @@ impl Run {
             started: run.started,
         })?;
         // Those who are written to again count for no relay any more.
-        let run = if resends { History::read(&state)?.run(run.no).cloned().unwrap_or(run) } else { run };
+        let run = if resends { begun.store.history().run(run.no).cloned().unwrap_or(run) } else { run };
         begun.picture.before = relay_views(&run);
         Ok(begun)
     }
 
     fn assemble(parts: Parts) -> Result<Self, EngineError> {
-        let Parts { desk, store, clock, plan, number, orders, mut lanes, notes, started } = parts;
+        let Parts { desk, store, ground, plan, number, orders, mut lanes, notes, started } = parts;
+        let Ground { clock, rhythm, .. } = ground;
         let head = plan.head();
         let content = Arc::new(head.content.clone());
         let composer = Arc::new(composer(Arc::clone(&content), &desk.keys()?, plan.id())?);
@@ -160,12 +174,17 @@ impl Run {
         let scheduler = Scheduler::new(desk.terms(number), &specs, &store.usage(), left, seed);
         let suppressed = Arc::new(RwLock::new(store.suppressions().keys().collect()));
         let notify = desk.campaign.notify.clone();
-        let attempts =
-            Attempts { plan: Arc::clone(&plan), composer, suppressed: Arc::clone(&suppressed), notify };
+        let attempts = Attempts {
+            plan: Arc::clone(&plan),
+            composer,
+            suppressed: Arc::clone(&suppressed),
+            notify,
+            clock: clock.clone(),
+        };
         lanes.compose_with(attempts.into_compose());
         let store = Arc::new(store);
-        let gate =
-            JournalGate::new(Arc::clone(&store), Arc::clone(&plan), clock, desk.campaign.max_uncertain);
+        let max_uncertain = desk.campaign.max_uncertain;
+        let gate = JournalGate::new(Arc::clone(&store), Arc::clone(&plan), clock.clone(), max_uncertain);
         let mut picture = Picture::new(&content, plan.id(), plan.batches(), head.excluded);
         picture.sandbox = desk.is_sandbox();
         picture.started = Some(started);
@@ -184,6 +203,7 @@ impl Run {
             picture,
             orders,
             clock,
+            rhythm,
             notes,
             kept,
             stopping: None,
@@ -196,18 +216,13 @@ impl Run {
 struct Parts {
     desk: Desk,
     store: Store,
-    clock: Clock,
+    ground: Ground,
     plan: Arc<Plan>,
     number: RunNo,
     orders: Orders,
     lanes: Lanes,
     notes: Vec<String>,
     started: Timestamp,
-}
-
-fn open(desk: &Desk, clock: &Clock) -> Result<Store, EngineError> {
-    let options = Options { min_free: desk.min_free, ..Options::default() };
-    Ok(Store::open(desk.workspace.state_dir(), options, &clock.moment())?)
 }
 
 /// Whether a run has something left to do; it has if uncertain recipients are written to again.
@@ -219,8 +234,8 @@ fn has_work(run: &store::Run, resends: bool) -> Result<(), EngineError> {
 }
 
 /// The same question as [`may_send`], asked again by whoever holds the lock; with all that it is answered by.
-fn may_send_now(desk: &Desk) -> Result<History, EngineError> {
-    let history = History::read(desk.workspace.state_dir())?;
+fn may_send_now(desk: &Desk, store: &Store) -> Result<History, EngineError> {
+    let history = store.history();
     match history.latest(&desk.campaign.name) {
         Some(run) if !run.is_finished() && !run.cancelled => {
             Err(EngineError::Unfinished { campaign: desk.campaign.name.clone(), stage: Stage::Interrupted })

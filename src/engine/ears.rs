@@ -16,8 +16,6 @@ use super::shutdown::{Shutdown, Wish};
 
 /// How many reports are handled before the scheduler is asked again.
 const REPORTS_A_TURN: usize = 512;
-/// How often whoever watches is told the whole picture: as often as an eye can follow.
-const BEAT: Duration = Duration::from_millis(100);
 /// What woke the loop.
 pub(super) enum Turn {
     Reports,
@@ -36,13 +34,14 @@ pub(super) struct Ears {
 }
 
 impl Ears {
-    /// Ears for these, with a beat that begins now.
+    /// Ears for these, with a `beat` that begins now.
     pub(super) fn new(
         shutdown: Shutdown,
         requests: Receiver<Asked>,
         reports: UnboundedReceiver<Report>,
+        beat: Duration,
     ) -> Self {
-        let mut beat = interval(BEAT);
+        let mut beat = interval(beat);
         beat.set_missed_tick_behavior(MissedTickBehavior::Skip);
         Self { shutdown, requests, reports, beat }
     }

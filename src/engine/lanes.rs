@@ -4,7 +4,7 @@
 //! called back; what was begun ends by itself, or is given up by [`Lanes::abort`], and is reported in any
 //! case.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use async_channel::{Receiver, Sender};
@@ -26,13 +26,37 @@ use super::relays::settings;
 struct Lane {
     relay: Relay,
     settings: RelaySettings,
-    /// None before the lane is open.
-    pool: Option<Arc<RelayPool>>,
+    /// None before the lane is open, unless it was handed in.
+    submit: Option<Arc<dyn Submit>>,
     batches: Sender<Batch>,
     waiting: Receiver<Batch>,
     sessions: u32,
     login_refused: bool,
     notifications: Notifications,
+}
+
+impl Lane {
+    /// The relay over SMTP; where it is a sandbox, with the server behind it.
+    fn pool(
+        &mut self,
+        position: usize,
+        folder: &Path,
+        servers: &mut Vec<Server>,
+    ) -> Result<Arc<dyn Submit>, EngineError> {
+        if self.relay.is_sandbox() {
+            let mailbox = rehearsal::mailbox(&self.relay, folder, position);
+            let server = rehearsal::start(&self.relay, mailbox)?;
+            self.settings.host = server.address().ip().to_string();
+            self.settings.port = server.address().port();
+            servers.push(server);
+        }
+        let pool = RelayPool::new(self.settings.clone()).map_err(|error| EngineError::Relay {
+            relay: self.relay.name.clone(),
+            what: error.to_string(),
+            hint: None,
+        })?;
+        Ok(Arc::new(pool))
+    }
 }
 
 /// Whether a relay may be expected to tell of its deliveries, where the campaign asks for that.
@@ -57,11 +81,17 @@ pub(super) struct Lanes {
 }
 
 impl Lanes {
-    /// The lanes of a run of `plan`, with their passwords fetched. Nothing is connected to yet.
+    /// The lanes of a run of `plan`, with their passwords fetched. Nothing is connected to yet. `through`
+    /// stands in for the servers: what is submitted to instead, for each relay in order.
     ///
     /// # Errors
     /// A password or a certificate is not to be had, or a sandbox's table says what no sandbox knows.
-    pub(super) fn prepare(desk: &Desk, plan: PlanId) -> Result<Self, EngineError> {
+    pub(super) fn prepare(
+        desk: &Desk,
+        plan: PlanId,
+        through: Option<Vec<Arc<dyn Submit>>>,
+    ) -> Result<Self, EngineError> {
+        let mut through = through.into_iter().flatten();
         let mut lanes = Vec::with_capacity(desk.relays.len());
         for relay in &desk.relays {
             rehearsal::persona(relay)?;
@@ -71,7 +101,7 @@ impl Lanes {
             lanes.push(Lane {
                 relay,
                 settings,
-                pool: None,
+                submit: through.next(),
                 batches,
                 waiting,
                 sessions: 0,
@@ -100,25 +130,16 @@ impl Lanes {
     pub(super) fn open(&mut self, gate: &Arc<JournalGate>) -> Result<UnboundedReceiver<Report>, EngineError> {
         let compose = self.compose.as_ref().expect("a run knows how to compose");
         for (position, lane) in self.relays.iter_mut().enumerate() {
-            if lane.relay.is_sandbox() {
-                let mailbox = rehearsal::mailbox(&lane.relay, &self.folder, position);
-                let server = rehearsal::start(&lane.relay, mailbox)?;
-                lane.settings.host = server.address().ip().to_string();
-                lane.settings.port = server.address().port();
-                self.servers.push(server);
-            }
             let number = RelayNo(u16::try_from(position).expect("a campaign has few relays"));
-            let pool = RelayPool::new(lane.settings.clone()).map_err(|error| EngineError::Relay {
-                relay: lane.relay.name.clone(),
-                what: error.to_string(),
-                hint: None,
-            })?;
+            let submit = match lane.submit.take() {
+                Some(submit) => submit,
+                None => lane.pool(position, &self.folder, &mut self.servers)?,
+            };
+            lane.submit = Some(Arc::clone(&submit));
             let work = Work::new(lane.waiting.clone(), Arc::clone(compose));
             let reports = Reports::new(number, self.sender.clone());
             let gate: Arc<dyn Gate> = Arc::clone(gate) as Arc<dyn Gate>;
-            let pool = Arc::new(pool);
-            lane.pool = Some(Arc::clone(&pool));
-            self.tasks.spawn(pool.drive(work, gate, reports));
+            self.tasks.spawn(submit.drive(work, gate, reports));
         }
         Ok(self.receiver.take().expect("a run is driven once"))
     }
@@ -163,8 +184,8 @@ impl Lanes {
 
     /// Lets a relay have no more sessions than it was found to bear.
     pub(super) fn bear(&self, relay: RelayNo, sessions: u32) {
-        if let Some(pool) = &self.relays[relay.index()].pool {
-            pool.bear(sessions);
+        if let Some(submit) = &self.relays[relay.index()].submit {
+            submit.bear(sessions);
         }
     }
 

@@ -9,7 +9,8 @@
 //! - [`survey`](Render): goes through the list, and renders every row;
 //! - `edition`: who was written to already; [`prepare`](Planned): freezes a plan; [`report`](PlanReport): foretells it; `whatif`: supposes;
 //! - [`preview`](Preview): what recipients would get;
-//! - `begin`: from a plan, or a run that stopped, to a run; `backlog`: what is left to do;
+//! - `begin`: from a plan, or a run that stopped, to a run; `ground`: what it stands on; `backlog`: what is
+//!   left to do;
 //! - [`run`](Run): the loop; `ears`: what it listens to; `settling`: what it does with what it hears;
 //!   [`orders`](Orders): what it obeys; `failing`: when the state cannot be written any more;
 //! - `lanes`: its relays, alive; [`relays`](RelayState): what they are;
@@ -34,6 +35,7 @@ mod error;
 mod event;
 mod failing;
 mod gate;
+mod ground;
 mod lanes;
 mod orders;
 mod picture;

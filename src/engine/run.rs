@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
-use tokio::sync::mpsc::UnboundedSender;
+use tokio::sync::mpsc::{Receiver, UnboundedSender};
 use tokio::task::JoinError;
 use tokio_util::task::AbortOnDropHandle;
 
@@ -22,11 +22,12 @@ use crate::store::{EndReason, Plan, Store, StoreError};
 
 use super::attempt::Suppressed;
 use super::clock::Clock;
-use super::control::Control;
+use super::control::{Asked, Control};
 use super::ears::{Ears, Turn};
 use super::error::EngineError;
 use super::event::{Ending, Event};
 use super::gate::JournalGate;
+use super::ground::Rhythm;
 use super::lanes::Lanes;
 use super::orders::{self, Orders};
 use super::picture::{Moment, Picture, work_left};
@@ -35,8 +36,6 @@ use super::settling::Wording;
 use super::shutdown::{Shutdown, Wish};
 use super::view::{Cause, Stage, Status};
 
-/// The longest sleep without a look at the clock, which may have jumped meanwhile.
-const LONGEST_SLEEP: SignedDuration = SignedDuration::from_secs(30);
 /// A pause that is over sooner is no reason to leave when told not to wait: rates and reconnections.
 const SHORT_WAIT: SignedDuration = SignedDuration::from_secs(60);
 
@@ -59,6 +58,7 @@ pub struct Run {
     pub(super) picture: Picture,
     pub(super) orders: Orders,
     pub(super) clock: Clock,
+    pub(super) rhythm: Rhythm,
     pub(super) notes: Vec<String>,
     /// Where the sandbox keeps the messages, if the campaign goes through one.
     pub(super) kept: Option<PathBuf>,
@@ -128,21 +128,32 @@ impl Run {
 
     /// The same, heeding these signals.
     pub(super) async fn drive_until(
-        mut self,
+        self,
         shutdown: Shutdown,
         events: UnboundedSender<Event>,
     ) -> Result<Ending, EngineError> {
         let path = self.store.root().join("control");
         let io = |source| EngineError::Io { path: path.clone(), source };
         let (control, requests) = Control::listen(self.store.root()).map_err(io)?;
+        self.attend(shutdown, (Some(control), requests), events).await
+    }
+
+    /// The same, with these requests, and the socket that they come through; it closes when no more are heard.
+    pub(super) async fn attend(
+        mut self,
+        shutdown: Shutdown,
+        (control, requests): (Option<Control>, Receiver<Asked>),
+        events: UnboundedSender<Event>,
+    ) -> Result<Ending, EngineError> {
         let reports = self.lanes.open(&self.gate)?;
-        let mut ears = Ears::new(shutdown, requests, reports);
+        let Rhythm { beat, longest_sleep } = self.rhythm;
+        let mut ears = Ears::new(shutdown, requests, reports, beat);
         let mut inbox = Vec::new();
         let cause = loop {
             match self.dispatch(&events) {
                 Flow::End(cause) => break cause,
                 Flow::Until(until) => {
-                    let pause = until.duration_since(self.time()).clamp(SignedDuration::ZERO, LONGEST_SLEEP);
+                    let pause = until.duration_since(self.time()).clamp(SignedDuration::ZERO, longest_sleep);
                     let turn = ears.hear(&mut inbox, pause.unsigned_abs()).await;
                     self.handle(turn, &mut inbox, &events)?;
                 }
@@ -214,7 +225,7 @@ impl Run {
                 Step::Done => return Flow::End(self.left_over()),
                 Step::Stopped(_) if self.scheduler.out() > 0 => {
                     self.lanes.call_back();
-                    return Flow::Until(at + LONGEST_SLEEP);
+                    return Flow::Until(at + self.rhythm.longest_sleep);
                 }
                 Step::Stopped(reason) => {
                     let cause = self.stopping.unwrap_or_else(|| cause_of_stop(&reason));
@@ -243,7 +254,7 @@ impl Run {
 
     /// Nothing may go now: stays, or leaves if told to.
     fn wait(&mut self, wait: Wait, at: Timestamp, events: &UnboundedSender<Event>) -> Flow {
-        let until = wait.until.unwrap_or(at + LONGEST_SLEEP);
+        let until = wait.until.unwrap_or(at + self.rhythm.longest_sleep);
         if self.scheduler.out() > 0 {
             return Flow::Until(until);
         }

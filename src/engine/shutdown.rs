@@ -66,6 +66,8 @@ impl Shutdown {
     pub(super) async fn wish(&mut self) -> Wish {
         let deadline = self.deadline;
         let number = tokio::select! {
+            // Whatever the order of things that come at once, it is always the same.
+            biased;
             Some(number) = self.signals.recv() => number,
             () = until(deadline) => {
                 self.deadline = None;

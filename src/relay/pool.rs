@@ -50,12 +50,6 @@ impl RelayPool {
         Ok(Self { settings, entrance, bears })
     }
 
-    /// From now on no session is opened beyond so many, nor beyond the settings; at least one may be. Those
-    /// open beyond it end by themselves.
-    pub fn bear(&self, sessions: u32) {
-        self.bears.store(usize::try_from(sessions).unwrap_or(usize::MAX), Ordering::Relaxed);
-    }
-
     fn most_sessions(&self) -> usize {
         self.settings.sessions.min(self.bears.load(Ordering::Relaxed)).max(1)
     }
@@ -79,6 +73,10 @@ impl Submit for RelayPool {
         reports: Reports,
     ) -> Pin<Box<dyn Future<Output = ()> + Send>> {
         Box::pin(async move { self.usher(work, gate, reports).run().await })
+    }
+
+    fn bear(&self, sessions: u32) {
+        self.bears.store(usize::try_from(sessions).unwrap_or(usize::MAX), Ordering::Relaxed);
     }
 }
 

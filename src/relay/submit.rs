@@ -28,6 +28,10 @@ pub trait Submit: Send + Sync {
         gate: Arc<dyn Gate>,
         reports: Reports,
     ) -> Pin<Box<dyn Future<Output = ()> + Send>>;
+
+    /// From now on no session is opened beyond so many, nor beyond the settings; at least one may be. Those
+    /// open beyond it end by themselves.
+    fn bear(&self, sessions: u32);
 }
 
 /// Makes the message of a batch.
