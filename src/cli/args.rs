@@ -13,6 +13,7 @@ use super::doctor::DoctorArgs;
 use super::init::InitArgs;
 use super::plan::PlanArgs;
 use super::preview::PreviewArgs;
+use super::purge::PurgeArgs;
 use super::relay::RelayCommand;
 use super::report::ReportArgs;
 use super::resume::ResumeArgs;
@@ -146,6 +147,8 @@ pub(crate) enum Command {
     Relay(RelayCommand),
     /// Whether the state can be trusted, and the way out where the clock cannot
     Doctor(DoctorArgs),
+    /// Remove the personal data of a finished campaign
+    Purge(PurgeArgs),
     /// The built-in SMTP server by itself
     Sandbox(SandboxArgs),
 }

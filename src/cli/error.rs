@@ -173,7 +173,8 @@ fn of_engine(error: &EngineError, state: Option<&Path>) -> Exit {
         | EngineError::NothingToResume { .. }
         | EngineError::NeverPlanned { .. }
         | EngineError::NeverSent { .. }
-        | EngineError::NoPlan { .. } => Exit::NotFound,
+        | EngineError::NoPlan { .. }
+        | EngineError::Store(StoreError::Purged { .. }) => Exit::NotFound,
         EngineError::Campaign(_)
         | EngineError::Faults(_)
         | EngineError::Row { .. }

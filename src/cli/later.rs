@@ -6,19 +6,8 @@
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
 /// Commands to come.
-const COMMANDS: [&str; 11] = [
-    "pause",
-    "cancel",
-    "retry",
-    "purge",
-    "test",
-    "completions",
-    "man",
-    "config",
-    "drain",
-    "collect",
-    "serve",
-];
+const COMMANDS: [&str; 10] =
+    ["pause", "cancel", "retry", "test", "completions", "man", "config", "drain", "collect", "serve"];
 
 /// Flags to come, by the command they belong to.
 const FLAGS: [(&str, &str); 7] = [

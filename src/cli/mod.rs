@@ -9,7 +9,7 @@
 //! - `run`: from the words to a command, and from its result to an [`Exit`];
 //! - `operator`: what holds for every command: workspace, campaign, zone, whether we may ask;
 //! - one file a command: `init`, `check`, `plan`, `preview`, `send`, `resume`, `status`, `report`,
-//!   `show`, `suppress`, `relay`, `doctor`, `sandbox`;
+//!   `show`, `suppress`, `relay`, `doctor`, `purge`, `sandbox`;
 //! - `brief`: what is about to be sent; `summary`: what was; `ask`: may we;
 //! - `progress`: a run while it goes on, as bars, lines or JSON;
 //! - `printer`, `page`, `table`, `words`, `limits`, `escape`, `csv`: how things are written;
@@ -34,6 +34,7 @@ mod plan;
 mod preview;
 mod printer;
 mod progress;
+mod purge;
 mod relay;
 mod report;
 mod resume;

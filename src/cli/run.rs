@@ -11,7 +11,7 @@ use super::exit::Exit;
 use super::later;
 use super::operator::Operator;
 use super::{
-    check, doctor, init, plan, preview, relay, report, resume, sandbox, send, show, status, suppress,
+    check, doctor, init, plan, preview, purge, relay, report, resume, sandbox, send, show, status, suppress,
 };
 
 /// Does what the words say, the name of the program first among them; prints all there is to print.
@@ -44,6 +44,7 @@ fn command(command: &Command, operator: &Operator) -> Result<Exit, CliError> {
         Command::Suppress(command) => suppress::run(command, operator),
         Command::Relay(command) => relay::run(command, operator),
         Command::Doctor(args) => doctor::run(args, operator),
+        Command::Purge(args) => purge::run(args, operator),
         Command::Sandbox(args) => sandbox::run(args, operator),
     }
 }

@@ -27,6 +27,7 @@ pub(crate) fn status() -> Status {
         finished: None,
         next_attempt: None,
         sandbox: true,
+        purged: None,
     }
 }
 

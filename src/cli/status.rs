@@ -119,6 +119,9 @@ pub(crate) fn text(status: &Status, now: Timestamp, zone: &TimeZone) -> String {
     if status.sandbox {
         page.fact("sandbox", "nobody got anything");
     }
+    if let Some(purged) = status.purged {
+        page.fact("purged", &format!("{}; totals are all that is left", exact(purged, zone)));
+    }
     totals(status, &mut page);
     let relays = relays(status);
     if !relays.is_empty() {

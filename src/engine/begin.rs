@@ -57,7 +57,12 @@ pub fn may_resume(workspace: &Workspace, campaign: &str, uncertain: Uncertain) -
         return Err(EngineError::NothingToResume { campaign: campaign.to_owned() });
     };
     let resends = uncertain == Uncertain::Resend && run.tally.of(State::Uncertain) > 0;
-    has_work(run, resends)
+    has_work(run, resends)?;
+    if resends {
+        // What is sent again must be the very same message: without the plan nobody can write it.
+        Plan::open(workspace.state_dir(), run.plan)?;
+    }
+    Ok(())
 }
 
 impl Run {

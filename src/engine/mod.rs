@@ -18,7 +18,8 @@
 //! - `attempt`: from a batch to its message; `gate`: nothing leaves before its intent is on disk;
 //! - `picture`, [`view`](Status), [`event`](Event): what whoever watches sees;
 //! - [`reading`](status) and [`told`](deliveries): how campaigns and recipients stand, without a lock;
-//!   [`suppress`](suppress()): the suppression list; `doctor`: whether state and clock are sound;
+//!   [`suppress`](suppress()): the suppression list; `purge`: forgetting people;
+//!   `doctor`: whether state and clock are sound;
 //! - [`control`](Change): the socket; `shutdown`: signals; [`clock`](now): the one reader of the clock.
 
 mod attempt;
@@ -41,6 +42,7 @@ mod orders;
 mod picture;
 mod prepare;
 mod preview;
+mod purge;
 mod reading;
 mod rehearsal;
 mod relays;
@@ -70,6 +72,7 @@ pub use event::{Ending, Event, Told};
 pub use orders::{Orders, Tell, Uncertain, Wait};
 pub use prepare::{Again, Invalid, PlanRequest, Planned};
 pub use preview::{Choice, Preview};
+pub use purge::{PurgeView, Purged, may_purge, purge};
 pub use reading::status;
 pub use relays::{Look, RelayState, look_at, relays};
 pub use report::{PlanDay, PlanReport, RelayShare};

@@ -71,6 +71,7 @@ impl Picture {
             finished: (at.stage == Stage::Finished).then_some(at.now),
             next_attempt: at.next,
             sandbox: self.sandbox,
+            purged: None,
         }
     }
 

@@ -7,8 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 
 use crate::campaign::{Relay, Relays, Workspace};
-use crate::mail::{Charge, Excluded, Mode, State};
-use crate::store::{self, EndReason, History, Plan, plans};
+use crate::mail::{Charge, Excluded, Mode, PlanId, State};
+use crate::store::{self, EndReason, History, Plan, PurgedPlan, plans};
 
 use super::clock::now;
 use super::control::{Answer, Request, ask_engine};
@@ -92,6 +92,7 @@ fn draft_status(plan: &Plan) -> Status {
         finished: None,
         next_attempt: None,
         sandbox: false,
+        purged: None,
     }
 }
 
@@ -101,8 +102,7 @@ fn recorded_status(
     alive: Option<u32>,
     quotas: &BTreeMap<String, Allowed>,
 ) -> Status {
-    let plan = Plan::open(workspace.state_dir(), run.plan).ok();
-    let mode = plan.as_ref().map_or(Mode::Personal, |plan| plan.head().content.mode);
+    let Snapshot { mode, excluded, purged } = Snapshot::of(workspace, run.plan);
     let mut relays = relay_views(run);
     for (name, view) in &mut relays {
         view.quotas = quotas.get(name).map(|allowed| allowed.quotas.clone()).unwrap_or_default();
@@ -122,13 +122,39 @@ fn recorded_status(
         state: stage,
         reason: reason_of(run, stage),
         recipients: Recipients::from(&run.tally),
-        excluded: plan.map_or(Excluded::default(), |plan| plan.head().excluded),
+        excluded,
         batches: BatchCount { planned: batches, done: batches_done(mode, batches, &run.tally) },
         relays,
         started: Some(run.started),
         finished,
         next_attempt: next.filter(|_| stage == Stage::Interrupted),
         sandbox: run.sandbox,
+        purged,
+    }
+}
+
+/// What of a run's plan its status tells, though the plan may be gone.
+#[derive(Default)]
+struct Snapshot {
+    mode: Mode,
+    excluded: Excluded,
+    purged: Option<Timestamp>,
+}
+
+impl Snapshot {
+    fn of(workspace: &Workspace, id: PlanId) -> Self {
+        let state = workspace.state_dir();
+        if let Ok(plan) = Plan::open(state, id) {
+            let head = plan.head();
+            return Self { mode: head.content.mode, excluded: head.excluded, purged: None };
+        }
+        match PurgedPlan::open(state, id) {
+            Ok(Some(PurgedPlan { head, .. })) => {
+                Self { mode: head.mode, excluded: head.excluded, purged: Some(head.at()) }
+            }
+            // The counts are told all the same.
+            Ok(None) | Err(_) => Self::default(),
+        }
     }
 }
 

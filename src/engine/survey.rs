@@ -12,6 +12,7 @@ use crate::compose::{Composer, RowFault};
 use crate::mail::{AddressKey, Excluded, Mode, Reason, Recipient};
 use crate::plan::{self, Planner, Rules, Standing};
 
+use super::edition::Already;
 use super::error::{EngineError, Unfit};
 use super::prepare::Invalid;
 
@@ -65,14 +66,14 @@ pub(super) struct Known {
     /// On the suppression list.
     pub suppressed: HashSet<AddressKey>,
     /// Written to by this edition of the campaign.
-    pub already: HashSet<AddressKey>,
+    pub already: Already,
 }
 
 impl Known {
     fn standing(&self, key: AddressKey) -> Standing {
         if self.suppressed.contains(&key) {
             Standing::Suppressed
-        } else if self.already.contains(&key) {
+        } else if self.already.contains(key) {
             Standing::Already
         } else {
             Standing::Free

@@ -168,4 +168,7 @@ pub struct Status {
     /// Whether it went through the built-in sandbox.
     #[serde(default)]
     pub sandbox: bool,
+    /// When its rows and texts were purged: totals are all that is left.
+    #[serde(default)]
+    pub purged: Option<Timestamp>,
 }

@@ -88,6 +88,14 @@ pub enum StoreError {
     /// The snapshot of a plan is not there.
     #[error("the frozen plan {0} is gone")]
     NoPlan(PlanId),
+    /// The rows and texts of a plan were purged.
+    #[error("the personal data of the plan {} was purged on {}", .plan.short(), .at.strftime("%Y-%m-%d"))]
+    Purged {
+        /// Which plan.
+        plan: PlanId,
+        /// When.
+        at: Timestamp,
+    },
     /// No run has that number.
     #[error("there is no run {}", .0.0)]
     NoRun(RunNo),
@@ -156,6 +164,11 @@ impl StoreError {
                 Some("keep the state on a disk of this machine with `--state DIR`".to_owned())
             }
             Self::Newer { .. } => Some("use the newer mailrun".to_owned()),
+            Self::Purged { .. } => Some(
+                "totals are left, and nobody can be named or written to again by it; nobody who was written to \
+                 gets the next `mailrun send`"
+                    .to_owned(),
+            ),
             Self::NoPlan(_) | Self::NoRun(_) | Self::TooLarge { .. } => None,
             Self::Poisoned(cause) => cause.hint(),
             Self::Io { doing: "make", .. } => Some(

@@ -136,16 +136,16 @@ impl History {
     }
 
     /// Whom the runs of a campaign have written to, or may have, by plan: those accepted and those
-    /// uncertain, runs through built-in servers apart. Ranges of places in the plan, rising.
-    pub fn written_to(&self, campaign: &str) -> Vec<(PlanId, Vec<Range<u32>>)> {
+    /// uncertain, runs through built-in servers apart. The edition, and ranges of places in the plan, rising.
+    pub fn written_to(&self, campaign: &str) -> Vec<(PlanId, u32, Vec<Range<u32>>)> {
         let real = self.runs.iter().filter(|run| run.campaign == campaign && !run.sandbox);
         real.map(|run| {
             let mut both = ranges(&run.states, State::Accepted);
             both.extend(ranges(&run.states, State::Uncertain));
             both.sort_unstable_by_key(|range| range.start);
-            (run.plan, both)
+            (run.plan, run.edition, both)
         })
-        .filter(|(_, ranges)| !ranges.is_empty())
+        .filter(|(_, _, ranges)| !ranges.is_empty())
         .collect()
     }
 

@@ -7,11 +7,19 @@ use std::fs;
 use std::io::{self, Write};
 use std::path::Path;
 
+use crate::mail::AddressKey;
+
 use super::error::StoreError;
 use super::folder::{Folder, new_file, sync_parent};
 
 /// The version of the file: one octet before the secret.
 const VERSION: u8 = 1;
+
+/// What the secret is used for here, and for nothing else.
+const SEALING: &str = "mailrun 2026 seals of the addresses of purged plans";
+
+/// An address that only who has the secret can recognise. Never all zeros.
+pub type Seal = [u8; 16];
 
 /// 32 octets that only this workspace knows. `Debug` does not show them.
 #[derive(Clone, PartialEq, Eq)]
@@ -41,6 +49,15 @@ impl Keys {
             Some((version, _)) => Err(StoreError::Newer { file: path, version: *version }),
             None => Err(damaged("the file is empty")),
         }
+    }
+
+    /// What stands for an address where nobody may learn it, not even by trying addresses: a hash that only
+    /// who has this secret can make.
+    pub fn seal(&self, address: AddressKey) -> Seal {
+        let key = blake3::derive_key(SEALING, &self.secret);
+        let hash = blake3::keyed_hash(&key, &address.0.to_be_bytes());
+        let (head, _) = hash.as_bytes().split_first_chunk::<16>().expect("a hash has 32 octets");
+        *head
     }
 
     /// The secret itself.
@@ -90,6 +107,16 @@ mod tests {
         let mode = fs::metadata(state.join("keys")).unwrap().permissions().mode();
         assert_eq!(mode & 0o7777, 0o600);
         assert_eq!(format!("{first:?}"), "Keys(..)");
+    }
+
+    #[test]
+    fn a_seal_is_made_of_the_address_and_the_secret() {
+        let keys = [Keys { secret: [1; 32] }, Keys { secret: [2; 32] }];
+        let seals = keys.clone().map(|keys| keys.seal(AddressKey(7)));
+        assert_ne!(seals[0], seals[1]);
+        assert_ne!(seals[0], keys[0].seal(AddressKey(8)));
+        // Seals that are on disk must be recognised for ever.
+        assert_eq!(u128::from_be_bytes(seals[0]), 0x3f4a_853d_12d5_88a2_8938_fefa_3c9c_41bd);
     }
 
     #[test]

@@ -14,6 +14,7 @@ use crate::mail::{Batches, PlanId, Recipient, RecipientNo};
 
 use super::error::StoreError;
 use super::plans::{PlanFile, PlanHead, ROWS_TITLE, pieces};
+use super::purge::PurgedPlan;
 
 /// Rows that are read together.
 const BLOCK: u32 = 256;
@@ -46,11 +47,15 @@ impl Plan {
     /// Opens a plan. Needs no lock.
     ///
     /// # Errors
-    /// [`StoreError::NoPlan`] if it was purged or never frozen; or it is damaged or newer.
+    /// [`StoreError::Purged`] if it was purged, [`StoreError::NoPlan`] if it was never frozen; or it is damaged
+    /// or newer.
     pub fn open(state: &Path, id: PlanId) -> Result<Self, StoreError> {
         let folder = state.join("plans").join(id.to_string());
         if !folder.exists() {
-            return Err(StoreError::NoPlan(id));
+            return Err(match PurgedPlan::open(state, id)? {
+                Some(purged) => StoreError::Purged { plan: id, at: purged.head.at() },
+                None => StoreError::NoPlan(id),
+            });
         }
         let path = folder.join("plan.json");
         let damaged = |what| StoreError::Damaged { file: path.clone(), offset: 0, what };

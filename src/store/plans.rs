@@ -204,7 +204,7 @@ impl Drop for PlanWriter {
 }
 
 /// Removes what processes left behind that died while they planned.
-fn sweep(plans: &Path) {
+pub(super) fn sweep(plans: &Path) {
     let Ok(entries) = fs::read_dir(plans) else { return };
     for entry in entries.flatten() {
         let name = entry.file_name();
@@ -245,19 +245,6 @@ pub fn plans(state: &Path) -> Result<Vec<PlanId>, StoreError> {
         Err(error) => return Err(StoreError::io("read", &folder, error)),
     };
     Ok(entries.flatten().filter_map(|entry| PlanId::parse(entry.file_name().to_str()?)).collect())
-}
-
-/// Removes a plan with the addresses in it. Removing one that is not there is no error.
-///
-/// # Errors
-/// It cannot be removed.
-pub fn remove_plan(state: &Path, id: PlanId) -> Result<(), StoreError> {
-    let place = state.join("plans").join(id.to_string());
-    match fs::remove_dir_all(&place) {
-        Ok(()) => sync_parent(&place),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        Err(error) => Err(StoreError::io("remove", &place, error)),
-    }
 }
 
 /// Ranges of `recipients` in pieces of at most `size`.

@@ -32,6 +32,7 @@ mod notifications;
 mod partial_cycle;
 mod plan_json;
 mod preview;
+mod purge;
 mod refused_recipient;
 mod relays;
 mod report_csv;

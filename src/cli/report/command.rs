@@ -82,7 +82,9 @@ pub(crate) fn run(args: &ReportArgs, operator: &Operator) -> Result<Exit, CliErr
         return Err(never_planned(&campaign));
     };
     let mut breakdown = Breakdown::default();
-    engine::deliveries(&workspace, &campaign, &filter)?.for_each(|row| breakdown.add(&row));
+    if status.purged.is_none() {
+        engine::deliveries(&workspace, &campaign, &filter)?.for_each(|row| breakdown.add(&row));
+    }
     let printer = operator.printer;
     if printer.is_json() {
         let (domains, errors) = (breakdown.domains(), breakdown.errors());
@@ -90,6 +92,10 @@ pub(crate) fn run(args: &ReportArgs, operator: &Operator) -> Result<Exit, CliErr
         return Ok(Exit::Done);
     }
     data(&text(&status, engine::now(), &operator.zone))?;
+    if status.purged.is_some() {
+        printer.say("\nBy domain and by error nothing can be told any more: the campaign was purged.");
+        return Ok(Exit::Done);
+    }
     data(&breakdown.text())?;
     printer.next(&format!("mailrun report {campaign} --csv"), "lists every recipient with the last reply");
     Ok(Exit::Done)

@@ -8,5 +8,6 @@ mod damage;
 mod index;
 mod open;
 mod plans;
+mod purge;
 mod record;
 mod rig;

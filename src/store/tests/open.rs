@@ -100,7 +100,7 @@ async fn readers_need_no_lock() {
     );
     assert_eq!(found.states, [State::Accepted, State::Accepted, State::Suppressed]);
     assert_eq!(found.relays[0].2.accepted, 2);
-    assert_eq!(history.written_to("welcome")[0].1.first(), Some(&(0..2)));
+    assert_eq!(history.written_to("welcome")[0].2.first(), Some(&(0..2)));
     let delivered = history.deliveries(run, |_, state| state == State::Accepted).unwrap();
     assert_eq!(delivered.len(), 2);
     let last = delivered[1].last.as_ref().unwrap();

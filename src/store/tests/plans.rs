@@ -49,14 +49,14 @@ fn head(excluded: u64) -> PlanHead {
     PlanHead { content, excluded, extra: serde_json::json!({ "list": "recipients.csv" }) }
 }
 
-fn recipient(number: u32) -> Recipient {
+pub(super) fn recipient(number: u32) -> Recipient {
     let address = Address::parse(&format!("r{number}@example.com")).unwrap();
     let name = format!("Łódź {number}");
     let fields: Fields = [address.as_str(), name.as_str()].into_iter().collect();
     Recipient { row: number + 2, address, fields }
 }
 
-fn write(state: &Path, count: u32, excluded: u64, batches: &Batches) -> crate::mail::PlanId {
+pub(super) fn write(state: &Path, count: u32, excluded: u64, batches: &Batches) -> crate::mail::PlanId {
     let mut writer = PlanWriter::create(state).unwrap();
     for number in 0..count {
         assert_eq!(writer.push(&recipient(number)).unwrap(), RecipientNo(number));
