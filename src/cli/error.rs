@@ -56,6 +56,14 @@ pub(crate) enum CliError {
         /// Why it counts as a no.
         what: String,
     },
+    /// Nothing of a campaign is left to send but for those of whom nobody can know.
+    #[error("{campaign} is finished, and {} uncertain", counted(*.uncertain, "recipient") + if *.uncertain == 1 { " is" } else { " are" })]
+    Undecided {
+        /// Which.
+        campaign: String,
+        /// How many.
+        uncertain: u64,
+    },
     /// Other people would be written to than `--expect` says.
     #[error("--expect says {}, and {} would be written to", number(*.expected), counted(*.found, "recipient"))]
     Unexpected {
@@ -104,6 +112,7 @@ impl CliError {
                 Exit::Usage
             }
             Self::NotFound { .. } => Exit::NotFound,
+            Self::Undecided { .. } => Exit::Incomplete,
             Self::Unexpected { .. } => Exit::Differs,
             Self::Lines(_) => Exit::Invalid,
             Self::File { source, .. } if source.kind() == io::ErrorKind::NotFound => Exit::NotFound,
@@ -122,6 +131,10 @@ impl CliError {
                 "--yes answers every question; --expect N refuses unless exactly N people are meant"
                     .to_owned(),
             ),
+            Self::Undecided { campaign, .. } => Some(format!(
+                "--uncertain resend writes to them again, --uncertain skip leaves them; `mailrun report {campaign} \
+                 --state uncertain --csv` lists them"
+            )),
             Self::NotDone { .. } => Some("--yes answers every question".to_owned()),
             Self::Unexpected { .. } => Some("look at the list again: `mailrun plan`".to_owned()),
             Self::Lines(_) | Self::File { .. } | Self::Io { .. } | Self::NobodyReads => None,
@@ -144,6 +157,7 @@ impl CliError {
             | Self::NotFound { .. }
             | Self::Unconfirmed { .. }
             | Self::NotDone { .. }
+            | Self::Undecided { .. }
             | Self::Unexpected { .. }
             | Self::File { .. }
             | Self::Io { .. }

@@ -11,6 +11,7 @@
 //! - one file a command: `init`, `check`, `plan`, `preview`, `send`, `resume`, `status`, `report`,
 //!   `show`, `suppress`, `relay`, `doctor`, `purge`, `sandbox`;
 //! - `brief`: what is about to be sent; `summary`: what was; `ask`: may we;
+//!   `doubts`: the uncertain, and what to do about them;
 //! - `progress`: a run while it goes on, as bars, lines or JSON;
 //! - `printer`, `page`, `table`, `words`, `limits`, `escape`, `csv`: how things are written;
 //! - `error`, `diagnostic`, `exit`: what went wrong, how it looks, how it ends.
@@ -22,6 +23,7 @@ mod check;
 mod csv;
 mod diagnostic;
 mod doctor;
+mod doubts;
 mod error;
 mod escape;
 mod exit;

@@ -3,9 +3,10 @@
 use clap::ValueEnum;
 
 use crate::campaign::Workspace;
-use crate::engine::{self, Desk, Orders, Run, Uncertain, Wait};
+use crate::engine::{self, Desk, Orders, Run, Stage, Uncertain, Wait};
 
 use super::ask;
+use super::doubts::{self, Answer};
 use super::error::CliError;
 use super::escape;
 use super::exit::Exit;
@@ -14,7 +15,6 @@ use super::printer::warn;
 use super::progress::{Watcher, watch};
 use super::send::{block_on, finish, tell};
 use super::summary::{doubt, doubt_resent};
-use super::words::counted;
 
 const AFTER_HELP: &str = "\
 Examples:
@@ -71,9 +71,12 @@ pub(crate) fn run(args: &ResumeArgs, operator: &Operator) -> Result<Exit, CliErr
     let workspace = operator.workspace()?;
     let campaign = operator.campaign(&workspace, args.campaign.as_deref())?;
     let (uncertain, heard) = choose(args.uncertain, operator, &workspace, &campaign)?;
-    engine::may_resume(&workspace, &campaign, uncertain)?;
+    if let Err(error) = engine::may_resume(&workspace, &campaign, uncertain) {
+        return Err(only_uncertain(&workspace, &campaign, args.uncertain).unwrap_or(error.into()));
+    }
     let mut desk = Desk::load(workspace, &campaign, relay_names(&args.relays).as_deref())?;
     ask::passwords(&mut desk, operator.asking)?;
+    let resent = if uncertain == Uncertain::Resend { count(&desk.workspace, &campaign)? } else { 0 };
     let orders = Orders {
         wait: if args.no_wait { Wait::Never } else { Wait::ForWork },
         limit: None,
@@ -82,31 +85,44 @@ pub(crate) fn run(args: &ResumeArgs, operator: &Operator) -> Result<Exit, CliErr
     };
     let watched = block_on(async {
         let run = Run::resume(desk, orders)?;
-        tell_of(&run, operator, uncertain, heard);
+        tell_of(&run, operator, resent, heard);
         let watcher = Watcher::new(operator, run.status(), None, operator.zone.clone());
         watch(run, watcher).await
     })?;
     finish(operator, &watched)
 }
 
-/// What the operator should know before the run goes on.
-fn tell_of(run: &Run, operator: &Operator, uncertain: Uncertain, heard: Heard) {
+/// Why there is nothing to resume, where those are left who are uncertain and nobody decided about them.
+fn only_uncertain(workspace: &Workspace, campaign: &str, policy: Option<Policy>) -> Option<CliError> {
+    if matches!(policy, Some(Policy::Skip | Policy::Resend)) {
+        return None;
+    }
+    let status = engine::status(workspace, Some(campaign)).ok()?.into_iter().next()?;
+    let uncertain = status.recipients.uncertain;
+    let decidable = status.state == Stage::Finished && status.purged.is_none() && uncertain > 0;
+    decidable.then(|| CliError::Undecided { campaign: campaign.to_owned(), uncertain })
+}
+
+/// How many of a campaign are uncertain.
+fn count(workspace: &Workspace, campaign: &str) -> Result<u64, CliError> {
+    let found = engine::status(workspace, Some(campaign))?;
+    Ok(found.first().map_or(0, |status| status.recipients.uncertain))
+}
+
+/// What the operator should know before the run goes on; so many were uncertain and are sent to again.
+fn tell_of(run: &Run, operator: &Operator, resent: u64, heard: Heard) {
     let printer = operator.printer;
     for note in run.notes() {
         printer.note(&escape::line(&note));
     }
-    if run.uncertain() == 0 {
-        return;
-    }
-    match uncertain {
-        Uncertain::Resend => warn(&doubt_resent(run.uncertain())),
-        Uncertain::Skip => {
-            if heard == Heard::Nothing {
-                warn(&doubt(run.uncertain()));
-            }
-            let campaign = run.status().campaign;
-            printer.say(&format!("  they are listed by: mailrun report {campaign} --state uncertain --csv"));
+    if resent > 0 {
+        warn(&doubt_resent(resent));
+    } else if run.uncertain() > 0 {
+        if heard == Heard::Nothing {
+            warn(&doubt(run.uncertain()));
         }
+        let campaign = run.status().campaign;
+        printer.say(&format!("  they are listed by: mailrun report {campaign} --state uncertain --csv"));
     }
 }
 
@@ -125,18 +141,11 @@ fn choose(
             hint: "--uncertain skip leaves them, --uncertain resend writes to them again".to_owned(),
         }),
         (Some(Policy::Ask) | None, Asking::Allowed) => {
-            let found = engine::status(workspace, Some(campaign))?;
-            let uncertain = found.first().map_or(0, |status| status.recipients.uncertain);
-            if uncertain == 0 {
-                return Ok((Uncertain::Skip, Heard::Nothing));
-            }
-            operator.printer.say(&doubt(uncertain));
-            let question = format!(
-                "Write to the {} again? Some may get it twice",
-                counted(uncertain, "uncertain recipient")
-            );
-            let uncertain = if ask::yes(&question)? { Uncertain::Resend } else { Uncertain::Skip };
-            Ok((uncertain, Heard::All))
+            Ok(match doubts::ask_about(campaign, workspace, operator)? {
+                Answer::NotAsked => (Uncertain::Skip, Heard::Nothing),
+                Answer::Resend => (Uncertain::Resend, Heard::All),
+                Answer::Skip => (Uncertain::Skip, Heard::All),
+            })
         }
     }
 }

@@ -26,8 +26,17 @@ pub(crate) enum Width {
 impl Width {
     /// That of the window behind stdout, or free where there is none.
     pub(crate) fn of_stdout() -> Self {
-        match Term::stdout().size_checked() {
-            Some((_, columns)) if Term::stdout().is_term() => Self::Fits(columns),
+        Self::of(&Term::stdout())
+    }
+
+    /// As wide as stderr, if that is a terminal.
+    pub(crate) fn of_stderr() -> Self {
+        Self::of(&Term::stderr())
+    }
+
+    fn of(term: &Term) -> Self {
+        match term.size_checked() {
+            Some((_, columns)) if term.is_term() => Self::Fits(columns),
             Some(_) | None => Self::Free,
         }
     }

@@ -11,6 +11,7 @@ use crate::store::{self, History, Plan, Resolve, RunStart, Store, StoreError};
 
 use super::attempt::Attempts;
 use super::backlog::{backlog, limited};
+use super::dead::Dead;
 use super::desk::{Desk, composer};
 use super::domains::domains;
 use super::error::EngineError;
@@ -132,6 +133,7 @@ impl Run {
         }
         let plan = Arc::new(Plan::open(&state, run.plan)?);
         let lanes = Lanes::prepare(&desk, run.plan, ground.relays.take())?;
+        let dead = Dead::after(&run, desk.terms(run.no));
         let at = store.believe(&ground.clock.moment());
         if resends {
             store.resolve(run.no, &doubted, Resolve::Resend, at)?;
@@ -157,6 +159,7 @@ impl Run {
         // Those who are written to again count for no relay any more.
         let run = if resends { begun.store.history().run(run.no).cloned().unwrap_or(run) } else { run };
         begun.picture.before = relay_views(&run);
+        begun.dead = dead;
         Ok(begun)
     }
 
@@ -202,7 +205,7 @@ impl Run {
             lanes,
             gate: Arc::new(gate),
             suppressed,
-            dead: Vec::new(),
+            dead: Dead::default(),
             samples: Samples::default(),
             wording: Wording::default(),
             picture,
@@ -230,9 +233,11 @@ struct Parts {
     started: Timestamp,
 }
 
-/// Whether a run has something left to do; it has if uncertain recipients are written to again.
+/// Whether a run has something left to do; it has if uncertain recipients are written to again, and if it
+/// was cut off before it could come to its end.
 fn has_work(run: &store::Run, resends: bool) -> Result<(), EngineError> {
-    if run.cancelled || (run.is_finished() && !resends) {
+    let is_over = run.is_finished() && run.ended.is_some();
+    if run.cancelled || (is_over && !resends) {
         return Err(EngineError::NothingToResume { campaign: run.campaign.clone() });
     }
     Ok(())

@@ -12,6 +12,7 @@
 //! - `begin`: from a plan, or a run that stopped, to a run; `ground`: what it stands on; `backlog`: what is
 //!   left to do;
 //! - [`run`](Run): the loop; `ears`: what it listens to; `settling`: what it does with what it hears;
+//!   `dead`: what a run that was cut off has heard;
 //!   [`orders`](Orders): what it obeys; `failing`: when the state cannot be written any more;
 //! - `lanes`: its relays, alive; [`relays`](RelayState): what they are;
 //!   [`seen`](Seen): how one looks from near by; `rehearsal`: the built-in servers;
@@ -27,6 +28,7 @@ mod backlog;
 mod begin;
 mod clock;
 mod control;
+mod dead;
 mod desk;
 mod doctor;
 mod domains;

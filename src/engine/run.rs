@@ -15,7 +15,7 @@ use tokio::sync::mpsc::{Receiver, UnboundedSender};
 use tokio::task::JoinError;
 use tokio_util::task::AbortOnDropHandle;
 
-use crate::mail::{BoundKind, RecipientNo, RelayName, RelayNo, RunNo};
+use crate::mail::{BoundKind, RelayName, RelayNo, RunNo};
 use crate::relay::Report;
 use crate::schedule::{Scheduler, Step, StopReason, Wait};
 use crate::store::{EndReason, Plan, Store, StoreError};
@@ -23,6 +23,7 @@ use crate::store::{EndReason, Plan, Store, StoreError};
 use super::attempt::Suppressed;
 use super::clock::Clock;
 use super::control::{Asked, Control};
+use super::dead::Dead;
 use super::ears::{Ears, Turn};
 use super::error::EngineError;
 use super::event::{Ending, Event};
@@ -49,8 +50,8 @@ pub struct Run {
     pub(super) gate: Arc<JournalGate>,
     /// Who must not be written to, as the sessions see it.
     pub(super) suppressed: Suppressed,
-    /// Mailboxes that a server named as dead, and in which words.
-    pub(super) dead: Vec<(RecipientNo, String)>,
+    /// Mailboxes that a server named as dead.
+    pub(super) dead: Dead,
     /// In which words recipients were refused.
     pub(super) samples: Samples,
     /// Of the batch that is being settled.

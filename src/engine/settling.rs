@@ -118,7 +118,7 @@ impl Run {
         events: &UnboundedSender<Event>,
     ) -> Result<(), EngineError> {
         if names_a_dead_mailbox(answer, verdict) {
-            self.dead.push((number, format!("refused as dead: {}", answer.reply)));
+            self.dead.add(number, &answer.reply.to_string());
         }
         let recipient = self.plan.recipient(number).ok();
         let addresses: Vec<&Address> = recipient.iter().map(|recipient| &recipient.address).collect();
@@ -234,8 +234,11 @@ impl Run {
     /// At the end of a run: mailboxes that a server named as dead are not written to again. Not after a run
     /// in which a breaker fired, as then the server's word is not to be believed.
     pub(super) fn suppress_the_dead(&mut self) -> Result<(), EngineError> {
-        let dead = std::mem::take(&mut self.dead);
-        if dead.is_empty() || self.scheduler.breaker_fired() || self.picture.sandbox {
+        if self.scheduler.breaker_fired() || self.picture.sandbox {
+            return Ok(());
+        }
+        let dead = self.dead.take(&self.store, self.number)?;
+        if dead.is_empty() {
             return Ok(());
         }
         let at = self.store.believe(&self.clock.moment());

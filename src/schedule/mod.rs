@@ -18,6 +18,7 @@
 //! - `waiting`: what each relay waits for, and until when;
 //! - `fate`: what a settled batch means for its recipients;
 //! - `trouble`: what a refusal means for the relay;
+//! - [`hindsight`](Hindsight): whether a breaker would have fired;
 //! - [`view`](LaneView): how the lanes stand;
 //! - [`simulate`](forecast): the same scheduler in virtual time, for the forecast of `plan`.
 
@@ -25,6 +26,7 @@ mod destinations;
 mod domains;
 mod fate;
 mod find;
+mod hindsight;
 mod lane;
 mod opening;
 mod queue;
@@ -39,6 +41,7 @@ mod view;
 mod waiting;
 
 pub use domains::DomainTable;
+pub use hindsight::Hindsight;
 pub use scheduler::Scheduler;
 pub use simulate::{Prospect, forecast};
 pub use step::{Decision, Note, Step, StopReason, Wait};

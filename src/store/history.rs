@@ -211,6 +211,33 @@ impl History {
     }
 }
 
+/// What is handed out of a run, in its order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Since {
+    /// The run stopped in order: whoever drove it has heeded all that came before.
+    Ended,
+    /// Something happened to a recipient.
+    Event(RecipientNo, Event),
+}
+
+/// Hands out what happened to the recipients of a run, oldest first, and its ends in between. Needs no lock.
+///
+/// # Errors
+/// As [`History::read`].
+pub fn each_since_end(state: &Path, run: RunNo, visit: &mut dyn FnMut(Since)) -> Result<(), StoreError> {
+    let mut teller = Teller::new(run);
+    let Some(place) = Place::of(state) else { return Ok(()) };
+    place.read(&Start::BEGINNING, &mut |_, _, record| {
+        if matches!(&record, Record::Ended(fact) if fact.run == run) {
+            visit(Since::Ended);
+        }
+        teller.tell(&record, &mut |recipients, event| {
+            recipients.iter().for_each(|recipient| visit(Since::Event(recipient, event.clone())));
+        });
+        Ok(())
+    })
+}
+
 /// What the journal in the state folder means, and who holds the workspace. An absent folder means nothing.
 pub(super) fn read_fold(state: &Path) -> Result<(Fold, Option<u32>), StoreError> {
     let Some(place) = Place::of(state) else { return Ok((Fold::default(), None)) };

@@ -72,7 +72,7 @@ pub use book::{RelayUse, Standing};
 pub use disk::{Disk, FileDisk};
 pub use error::StoreError;
 pub use forgetful::ForgetfulDisk;
-pub use history::{Delivered, History, Run};
+pub use history::{Delivered, History, Run, Since, each_since_end};
 pub use journal::Pace;
 pub use keys::{Keys, Seal};
 pub use note::Note;

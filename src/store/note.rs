@@ -84,8 +84,9 @@ impl fmt::Display for Note {
             ),
             Self::Crashed { run, recipients } => write!(
                 formatter,
-                "run {} was cut off: {recipients} recipients may or may not have received their message",
-                run.0
+                "run {} was cut off: {recipients} recipient{} may or may not have received their message",
+                run.0,
+                if *recipients == 1 { "" } else { "s" }
             ),
             Self::IndexRebuilt { moved: Some(path) } => {
                 write!(

@@ -44,6 +44,7 @@ mod state_folder;
 mod status_json;
 mod suppression;
 mod template_column;
+mod uncertain;
 mod unknown_key;
 mod unreachable_relay;
 mod welcome;

@@ -5,6 +5,7 @@
 //!
 //! - [`Workspace`]: a folder with campaigns, lists and templates, and the binary let loose in it;
 //! - [`Run`]: how a command ended and what it said;
+//! - [`Terminal`]: a terminal that somebody types at;
 //! - [`Peer`]: a small SMTP server with a [`Habit`], inside the test;
 //! - [`Oracle`]: `mailrun sandbox` as a process of its own, with its log of what it accepted;
 //! - [`Fate`]: one line of `report --csv`.
@@ -13,10 +14,12 @@ mod oracle;
 mod peer;
 mod report;
 mod run;
+mod terminal;
 mod workspace;
 
 pub(crate) use oracle::{Acceptance, Oracle, free_port};
 pub(crate) use peer::{Habit, Peer, Taken};
 pub(crate) use report::{Fate, fates, recipients_of};
 pub(crate) use run::{Run, Running};
+pub(crate) use terminal::Terminal;
 pub(crate) use workspace::{Workspace, binary};

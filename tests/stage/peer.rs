@@ -56,6 +56,8 @@ impl Taken {
 #[derive(Debug, Default)]
 struct Seen {
     taken: Vec<Taken>,
+    /// Messages that were taken without a word.
+    unanswered: Vec<Taken>,
     dots: usize,
     logins: usize,
     connections: usize,
@@ -100,6 +102,11 @@ impl Peer {
         let seen = self.look();
         assert!(seen.offences.is_empty(), "the client broke RFC 5321: {:?}", seen.offences);
         seen.taken.clone()
+    }
+
+    /// The messages whose final dot it never answered.
+    pub(crate) fn unanswered(&self) -> Vec<Taken> {
+        self.look().unanswered.clone()
     }
 
     /// Everybody it has accepted a message for, sorted; those who were written to twice stand there twice.
@@ -158,13 +165,19 @@ impl Peer {
                 "RCPT" => conversation.rcpt(&line)?,
                 "DATA" => {
                     let taken = conversation.data()?;
-                    self.note(|seen| seen.dots += 1);
                     if habit == Habit::NeverAnswersTheDot {
+                        self.note(|seen| {
+                            seen.unanswered.push(taken);
+                            seen.dots += 1;
+                        });
                         // Silence until the client goes away; what it sends meanwhile is not heard.
                         while conversation.hear()?.is_some() {}
                         return Ok(());
                     }
-                    self.note(|seen| seen.taken.push(taken));
+                    self.note(|seen| {
+                        seen.taken.push(taken);
+                        seen.dots += 1;
+                    });
                     conversation.say("250 2.0.0 taken")?;
                     if habit == Habit::ClosesAfterEachMessage {
                         return Ok(());

@@ -3,8 +3,10 @@
 use std::cmp::Reverse;
 use std::collections::HashMap;
 
+use jiff::tz::TimeZone;
 use serde::Serialize;
 
+use crate::cli::doubts;
 use crate::cli::escape;
 use crate::cli::limits;
 use crate::cli::page::Page;
@@ -47,6 +49,9 @@ type Kind = (Option<Class>, Option<u16>, Option<String>);
 pub(super) struct Breakdown {
     domains: HashMap<String, DomainCount>,
     errors: HashMap<Kind, ErrorCount>,
+    /// The first of those of whom nobody can know.
+    uncertain: Vec<Row>,
+    all_uncertain: usize,
 }
 
 impl Breakdown {
@@ -65,6 +70,12 @@ impl Breakdown {
             State::Rejected | State::Expired => count.rejected += 1,
             State::Uncertain => count.uncertain += 1,
             State::Pending | State::Suppressed | State::Cancelled => {}
+        }
+        if row.state == State::Uncertain {
+            self.all_uncertain += 1;
+            if self.uncertain.len() < SHOWN {
+                self.uncertain.push(row.clone());
+            }
         }
         match row.state {
             State::Deferred | State::Rejected | State::Expired | State::Uncertain => self.count_error(row),
@@ -101,8 +112,8 @@ impl Breakdown {
         errors
     }
 
-    /// Both tables, for people.
-    pub(super) fn text(&self) -> String {
+    /// The tables, for people; moments as the clock of `zone` shows them.
+    pub(super) fn text(&self, zone: &TimeZone) -> String {
         let mut text = String::new();
         let domains = self.domains();
         if !domains.is_empty() {
@@ -141,6 +152,10 @@ impl Breakdown {
             }
             text.push_str(&section("By error", &rows, errors.len(), "more kind"));
             text.push_str(&meanings(&errors));
+        }
+        if !self.uncertain.is_empty() {
+            let rows = doubts::rows(&self.uncertain, zone);
+            text.push_str(&section("Uncertain", &rows, self.all_uncertain, "more recipient"));
         }
         text
     }
@@ -212,6 +227,6 @@ By error
   class           means
   recipient_dead  no such mailbox
 ";
-        assert_eq!(breakdown.text(), expected);
+        assert_eq!(breakdown.text(&TimeZone::UTC), expected);
     }
 }

@@ -5,13 +5,14 @@ use std::path::PathBuf;
 use serde::Serialize;
 
 use crate::cli::args::STATE_DIR;
+use crate::cli::doubts;
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
 use crate::cli::operator::Operator;
 use crate::cli::printer::{data, json};
 use crate::cli::status::{never_planned, text};
 use crate::cli::words::listed;
-use crate::engine::{self, Filter, Status};
+use crate::engine::{self, Filter, Stage, Status};
 use crate::mail::State;
 
 use super::breakdown::{Breakdown, DomainCount, ErrorCount};
@@ -96,8 +97,11 @@ pub(crate) fn run(args: &ReportArgs, operator: &Operator) -> Result<Exit, CliErr
         printer.say("\nBy domain and by error nothing can be told any more: the campaign was purged.");
         return Ok(Exit::Done);
     }
-    data(&breakdown.text())?;
+    data(&breakdown.text(&operator.zone))?;
     printer.next(&format!("mailrun report {campaign} --csv"), "lists every recipient with the last reply");
+    if status.recipients.uncertain > 0 && matches!(status.state, Stage::Finished | Stage::Interrupted) {
+        doubts::offer(&campaign, printer);
+    }
     Ok(Exit::Done)
 }
 

@@ -105,3 +105,67 @@ async fn too_many_rejected_stop_the_campaign_with_samples() {
     assert!(!told.contains('@'), "nobody is named: {told}");
     assert_eq!(suppressions(&rig), [""; 0]);
 }
+
+/// A run that was cut off before it came to its end: nobody was suppressed by it.
+fn cut_off(rig: &Rig) {
+    let state = rig.workspace().state_dir().to_owned();
+    fs::write(state.join("suppressions"), "").expect("the list as it was before the end");
+    let journal = fs::read_dir(state.join("journal")).expect("a journal");
+    let first = journal.flatten().map(|entry| entry.path()).min().expect("a segment");
+    let mut octets = fs::read(&first).expect("a segment");
+    // The record of the end is the last: a crash before it leaves zeros.
+    let end = octets.iter().rposition(|octet| *octet != 0).expect("records") + 1;
+    let begins = (0..end - 17).rev().find(|at| {
+        let length = u32::from_le_bytes(octets[*at..at + 4].try_into().expect("four octets")) as usize;
+        at + 17 + length + 4 == end && octets[at + 4] & 0x7f == 11
+    });
+    octets[begins.expect("the record of an end")..].fill(0);
+    fs::write(&first, octets).expect("a segment");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn mailboxes_named_as_dead_before_a_crash_are_suppressed_by_the_run_that_goes_on() {
+    let persona = "refuse = [{ recipient = \"dead*@*\", reply = \"550 5.1.1 No such user\" }]";
+    let mut everybody = people("dead", 3);
+    everybody.extend(people("good", 40));
+    let rig = Rig::new(&everybody, persona, ("sessions = 1", ""));
+    to_its_end(rig.send(Orders { limit: Some(20), ..Orders::default() })).await.expect("an end");
+    assert_eq!(suppressions(&rig).len(), 3);
+    cut_off(&rig);
+    assert_eq!(suppressions(&rig).len(), 0);
+    let ending = to_its_end(rig.resume(Orders::default()).expect("work is left")).await.expect("an end");
+    assert_eq!((ending.recipients.accepted, ending.recipients.rejected), (40, 3));
+    let list = suppressions(&rig);
+    assert!(list.len() == 3 && list.iter().all(|line| line.contains("dead")), "{list:?}");
+    assert!(list[0].ends_with("refused as dead: 550 5.1.1 No such user"), "{list:?}");
+    rig.agrees();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_run_that_was_cut_off_with_its_last_outcome_is_brought_to_its_end() {
+    let persona = "refuse = [{ recipient = \"dead*@*\", reply = \"550 5.1.1 No such user\" }]";
+    let mut everybody = people("dead", 1);
+    everybody.extend(people("good", 4));
+    let rig = Rig::new(&everybody, persona, ("sessions = 1", ""));
+    to_its_end(rig.send(Orders::default())).await.expect("an end");
+    cut_off(&rig);
+    to_its_end(rig.resume(Orders::default()).expect("it has no end")).await.expect("an end");
+    assert_eq!(suppressions(&rig).len(), 1);
+    assert!(rig.resume(Orders::default()).is_err(), "nothing is left");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn after_a_burst_before_a_crash_nobody_is_suppressed() {
+    let persona =
+        "refuse = [{ recipient = \"late*@*\", reply = \"550 5.1.1 <x@example.net>: no such user\" }]";
+    let mut everybody = people("late", 25);
+    everybody.extend(people("good", 40));
+    let never = "stop_if = { rejected = \"100%\", after = 1000000 }";
+    let rig = Rig::new(&everybody, persona, ("sessions = 1", never));
+    to_its_end(rig.send(Orders::default())).await.expect("an end");
+    cut_off(&rig);
+    let ending =
+        to_its_end(rig.resume(Orders { limit: Some(1), ..Orders::default() }).expect("work is left"));
+    ending.await.expect("an end");
+    assert_eq!(suppressions(&rig), [""; 0]);
+}
