@@ -181,7 +181,9 @@ impl Destinations {
 
     /// The domain that is to be looked at first, and when.
     pub(super) fn first(&self) -> Option<(Timestamp, DomainNo)> {
-        self.agenda.peek().map(|Reverse(entry)| *entry)
+        // Before it was first asked, there is no agenda yet, and nothing to wait for.
+        let at_once = self.aside.first().map(|domain| (Timestamp::MIN, *domain));
+        at_once.or_else(|| self.agenda.peek().map(|Reverse(entry)| *entry))
     }
 
     /// Takes the first domain off the agenda; it is listed again for `until` if that is known.

@@ -8,11 +8,11 @@ use proptest::prelude::*;
 
 use super::trial::{Faults, Trial};
 use super::{
-    accepted, at_domains, deferred, grouped, lane, leased, limited, personal, report, scheduler, start,
-    terms, trouble, waits, whole,
+    accepted, at, at_domains, deferred, grouped, lane, leased, limited, office_hours, personal, report,
+    scheduler, start, terms, trouble, waits, whole,
 };
 use crate::mail::{Batches, Bound, BoundKind, Class, Permanence, RecipientNo, RelayNo, Scope, State};
-use crate::schedule::{Backlog, LaneSpec, Note, Prospect, Scheduler, Step, StopReason, forecast};
+use crate::schedule::{Backlog, LaneSpec, Note, Prospect, Scheduler, Step, StopReason, Terms, forecast};
 
 const NO_FAULTS: Faults = Faults { one_in: 0, most: usize::MAX };
 
@@ -60,6 +60,19 @@ fn a_domain_has_so_many_messages_in_flight_and_no_more() {
     assert_eq!(waits(&mut scheduler, start()), (None, vec![BoundKind::Domain]));
     scheduler.settle(start(), &report(relay, first, |_| accepted()));
     assert_eq!(drained(&mut scheduler, start()), [6]);
+}
+
+#[test]
+fn a_limited_domain_waits_for_the_window_like_everybody() {
+    let lanes = [LaneSpec { sessions: 100, ..gmail(1, 1) }];
+    let backlog = at_domains(personal(3), &lanes, &["gmail.com"]);
+    let terms = Terms { hours: Some(office_hours()), ..terms() };
+    let mut scheduler = scheduler(terms, &lanes, backlog);
+    // Nobody but those at the domain: all of them are put aside before any relay was asked.
+    let opens = at("2026-06-02T07:00:00Z");
+    assert_eq!(waits(&mut scheduler, at("2026-06-01T18:00:00Z")), (Some(opens), vec![BoundKind::Window]));
+    assert_eq!(drained(&mut scheduler, opens + seconds(1)), [] as [u32; 0], "a rate begins drained");
+    assert_eq!(drained(&mut scheduler, opens + seconds(2)), [0]);
 }
 
 #[test]
