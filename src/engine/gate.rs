@@ -5,7 +5,9 @@
 //! composed. The gate looks only for those suppressed since: up to the final dot, and not after.
 
 use std::collections::HashSet;
+use std::future::{Future, ready};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use hashbrown::HashMap;
@@ -105,10 +107,17 @@ impl Gate for JournalGate {
             return Ok(Ticket::new(batch, async move { durable.await.map_err(refusal) }));
         }
         let (door, intent) = (Arc::clone(&self.door), Owned::from(intent));
-        Ok(Ticket::new(batch, async move {
+        let mut durable = Box::pin(async move {
             let room = door.open.acquire_many(weight).await.map_err(|_| Refused::Stopping)?;
             door.record(&intent.borrow(), (room, weight))?.await.map_err(refusal)
-        }))
+        });
+        // It takes its place in the row now and not when it is first waited for: a session waits for its
+        // permits in the order in which it asked, so a small batch that overtook a large one of its own
+        // session would keep the room that the large one needs, and neither could ever leave.
+        match durable.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Pending => Ok(Ticket::new(batch, durable)),
+            Poll::Ready(result) => result.map(|()| Ticket::new(batch, ready(Ok(())))),
+        }
     }
 }
 
@@ -218,6 +227,31 @@ mod tests {
         run.gate.close(batch(0).id);
         let refused = second.permit().await.map(|permit| permit.batch());
         assert_eq!(refused, Err(Refused::Suppressed(vec![RecipientNo(1)])));
+    }
+
+    #[tokio::test]
+    async fn nobody_overtakes_an_intent_that_waits_for_room() {
+        let settings = ("recipients_per_message = 2", "mode = \"grouped\"\nmax_uncertain = 2");
+        let rig = Rig::new(&people("p", 4), "", settings);
+        let run = rig.send(Orders::default());
+        let ask = |number: u32, recipients: &[u32]| {
+            let recipients = recipients.iter().copied().map(RecipientNo).collect();
+            let id = BatchId { run: RunNo(1), number, part: 0 };
+            let batch = Batch { id, attempt: 1, date: None, recipients };
+            let (relay, charge, digest) = (RelayNo(0), Charge::message(1), Digest([0; 16]));
+            let intent =
+                Intent { relay, batch: &batch, recipients: &batch.recipients, charge, digest, octets: 1 };
+            run.gate.intend(intent).expect("it is taken or waits")
+        };
+        let (small, large, late) = (ask(0, &[0]), ask(1, &[1, 2]), ask(2, &[3]));
+        // There would be room for it, and the large one would lack that room.
+        let taken = |number| run.gate.door.taken.lock().expect("sound").contains_key(&batch(number).id);
+        assert_eq!([0, 1, 2].map(taken), [true, false, false]);
+        small.permit().await.expect("the journal works");
+        run.gate.close(batch(0).id);
+        large.permit().await.expect("it has room now");
+        run.gate.close(batch(1).id);
+        late.permit().await.expect("it has room now");
     }
 
     #[tokio::test]
