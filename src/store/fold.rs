@@ -15,7 +15,7 @@ use super::book::RunBook;
 use super::entries::Open;
 use super::ledger::Ledger;
 use super::record::{ClockAccepted, EpochBegun, IntentMade, Millis, OutcomeKnown, Record};
-use super::trust::{Moment, Recorded};
+use super::trust::{Moment, Recorded, further_behind};
 
 /// The meaning of a journal up to some record.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -99,6 +99,13 @@ impl Fold {
                 boot_id: fact.boot_id,
             });
         }
+        self.measure(fact.wall, fact.boot);
+    }
+
+    /// Notes by how much wall time is behind the time since boot, in milliseconds, if it never was further.
+    fn measure(&mut self, wall: Millis, boot: u64) {
+        let moment = |first: Moment| Moment { wall: wall.into(), boot: Duration::from_millis(boot), ..first };
+        self.first_of_boot = self.first_of_boot.map(|first| further_behind(first, moment(first)));
     }
 
     /// From here on time is counted from that moment, wherever it stood before.
@@ -117,6 +124,7 @@ impl Fold {
 
     fn intend(&mut self, fact: &IntentMade) {
         self.note(fact.wall);
+        self.measure(fact.wall, fact.boot);
         let Some(run) = self.runs.get_mut(&fact.of.run) else { return };
         let Some((_, relay)) = run.relays.get(usize::from(fact.of.relay)) else { return };
         let account = relay.account.clone();

@@ -2,7 +2,9 @@
 //!
 //! Wall time never runs backwards in the journal. Within one boot of the machine it is believed only as
 //! far as the time since boot advanced since the first record of that boot, and 15 minutes more; the
-//! 15 minutes are for the whole boot, or a jump would creep in record by record.
+//! 15 minutes are for the whole boot, or a jump would creep in record by record. Where time stood still, as
+//! the wall clock had gone back, it is measured from there: what was sent meanwhile is on record with the time
+//! that stood still, and would grow old at once if time caught up.
 
 use std::time::Duration;
 
@@ -39,7 +41,8 @@ pub struct Moment {
 pub struct Recorded {
     /// The latest time on record.
     pub last: Timestamp,
-    /// The first moment on record of the boot that was recorded last.
+    /// The moment from which the time of the boot that was recorded last is measured: the first on record, or
+    /// a later one at which the wall clock was further behind the time since boot.
     pub first_of_boot: Moment,
 }
 
@@ -86,6 +89,7 @@ impl Trust {
         };
         let believed = moment.wall.min(latest).max(least);
         (self.last, self.last_boot) = (believed, moment.boot.max(self.last_boot));
+        self.anchor = further_behind(self.anchor, Moment { wall: believed, ..*moment });
         believed
     }
 }
@@ -104,6 +108,12 @@ pub(super) fn check_set(moment: &Moment) -> Result<(), StoreError> {
         return Err(StoreError::ClockUnset { wall: moment.wall });
     }
     Ok(())
+}
+
+/// Of two moments of one boot, the first one unless wall time is further behind the time since boot at the other.
+pub(super) fn further_behind(one: Moment, other: Moment) -> Moment {
+    let passed = SignedDuration::try_from(other.boot.saturating_sub(one.boot)).unwrap_or(SignedDuration::MAX);
+    if other.wall.duration_since(one.wall) < passed { other } else { one }
 }
 
 /// Whether so much time lies between the last record and `moment` that the operator should look.
@@ -192,6 +202,18 @@ mod tests {
         ] {
             assert_eq!(second(trust.believe(&moment(wall, boot, 1))), believed, "{wall} at {boot}");
         }
+    }
+
+    #[test]
+    fn time_that_stood_still_is_not_made_up_for() {
+        let mut trust = Trust::begin(None, &moment(10 * HOUR, 0, 1)).unwrap();
+        // The clock runs so slow that it is always a little behind, for five hours, and is then set right.
+        for minute in 1..=300 {
+            let believed = trust.believe(&moment(10 * HOUR - 30, minute * 60, 1));
+            assert_eq!(second(believed), 10 * HOUR, "minute {minute}");
+        }
+        let right = trust.believe(&moment(15 * HOUR + 60, 18_060, 1));
+        assert_eq!(second(right), 10 * HOUR + 60 + 900, "what was sent meanwhile is a minute old");
     }
 
     #[test]
