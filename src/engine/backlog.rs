@@ -4,6 +4,7 @@
 //! everybody else goes by the batch, part and attempt they were last in, so that a resumed attempt has
 //! the Message-ID and the Date of the first one.
 
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ops::Range;
 use std::sync::Arc;
@@ -89,20 +90,28 @@ struct Names {
     parts: BTreeMap<u32, u16>,
     /// Batches of which somebody is done with.
     begun: HashSet<u32>,
-    /// Batches and parts that somebody may have got.
-    in_doubt: HashSet<(u32, u16)>,
+    /// Of those who were last in the same batch and part, a group that goes on under its name: those who may
+    /// have got it, and their like; or else those who were attempted most, and nobody else.
+    heirs: HashMap<(u32, u16), Together>,
 }
 
 impl Names {
     fn new<'a>(left: &Backlog, batches: &Batches, groups: impl Iterator<Item = &'a Together>) -> Self {
-        let mut names = Self { parts: left.parts.clone(), begun: HashSet::new(), in_doubt: HashSet::new() };
+        let mut names = Self { parts: left.parts.clone(), begun: HashSet::new(), heirs: HashMap::new() };
         let mut touched = HashSet::new();
         for group in groups {
             let highest = names.parts.entry(group.batch).or_default();
             *highest = (*highest).max(group.part);
             touched.insert(group.batch);
-            if was_in_doubt(group.since, group.attempts) {
-                names.in_doubt.insert((group.batch, group.part));
+            let claim = |group: &Together| (was_in_doubt(group.since, group.attempts), group.attempts);
+            match names.heirs.entry((group.batch, group.part)) {
+                Entry::Vacant(heir) => {
+                    heir.insert(group.clone());
+                }
+                Entry::Occupied(mut heir) if claim(group) > claim(heir.get()) => {
+                    heir.insert(group.clone());
+                }
+                Entry::Occupied(_) => {}
             }
         }
         let deferred: HashSet<u32> = left.deferred.iter().map(|waiter| waiter.recipient.0).collect();
@@ -116,12 +125,12 @@ impl Names {
     }
 
     /// The part a group had, where its next attempt is one more of the same batch. A new one for those
-    /// who were never reached by an attempt of which others are done with, or that others may have got:
-    /// theirs is another message.
+    /// who were never reached by an attempt of which others are done with, and where another group goes on
+    /// under that name: theirs is another message.
     fn part_of(&mut self, group: &Together) -> u16 {
         let in_doubt = was_in_doubt(group.since, group.attempts);
-        let others = self.in_doubt.contains(&(group.batch, group.part));
-        if in_doubt || !(others || group.attempts == 0 && self.begun.contains(&group.batch)) {
+        let is_heir = self.heirs.get(&(group.batch, group.part)) == Some(group);
+        if in_doubt || is_heir && !(group.attempts == 0 && self.begun.contains(&group.batch)) {
             return group.part;
         }
         next_part(&mut self.parts, group.batch)
@@ -318,6 +327,19 @@ mod tests {
         // Nobody is done with: it is the batch it was.
         let left = Backlog { pending: iter::once(0..4).collect(), ..left };
         assert_eq!(waiting(&left, &batches), [(vec![0, 1, 2, 3], 0, 1)]);
+    }
+
+    #[test]
+    fn who_was_attempted_less_often_does_not_share_the_message_either() {
+        let batches = Arc::new(Batches::Grouped { recipients: 4, starts: vec![0] });
+        // The first attempt was deferred for 0 and 1, and came back unsent for 2 and 3.
+        let left = Backlog {
+            pending: iter::once(2..4).collect(),
+            returned: vec![waiter(2, 0, None), waiter(3, 0, None)],
+            deferred: vec![waiter(0, 0, Some(1000)), waiter(1, 0, Some(1000))],
+            ..Backlog::default()
+        };
+        assert_eq!(waiting(&left, &batches), [(vec![0, 1], 0, 2), (vec![2, 3], 1, 1)]);
     }
 
     #[test]
