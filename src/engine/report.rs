@@ -159,7 +159,7 @@ fn warming_up(relay: &Relay, history: &History, at: Timestamp) -> Option<String>
 
 /// How many recipients a crash at the worst moment could leave uncertain, as long as every server takes all
 /// messages in flight that its relay's window allows.
-fn exposure(relays: &[Relay], lanes: &[LaneSpec], mode: Mode, max_uncertain: u64) -> u64 {
+pub(super) fn exposure(relays: &[Relay], lanes: &[LaneSpec], mode: Mode, max_uncertain: u64) -> u64 {
     let exposures: Vec<Exposure> = relays
         .iter()
         .map(|relay| Exposure {
@@ -171,13 +171,15 @@ fn exposure(relays: &[Relay], lanes: &[LaneSpec], mode: Mode, max_uncertain: u64
             },
         })
         .collect();
-    let rate: f64 = lanes.iter().map(pace_per_second).sum();
+    let each = lanes.iter().zip(&exposures);
+    let rate: f64 = each.map(|(lane, exposure)| pace_per_second(lane) * f64::from(exposure.recipients)).sum();
     // A rate is far below 2^52 a second, and a bound may be rounded up.
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "positive and small")]
     let rate = rate.ceil() as u64;
     uncertain_bound(&exposures, max_uncertain, rate, COMMIT_LAG)
 }
 
+/// Messages a second, as far as is known.
 fn pace_per_second(lane: &LaneSpec) -> f64 {
     let sessions = f64::from(lane.sessions) / lane.pace.as_secs_f64().max(1e-6);
     let rate = lane.rate.map_or(f64::INFINITY, |rate| f64::from(rate.count.get()) / rate.per.as_secs_f64());
