@@ -20,7 +20,7 @@ use super::relays::{secret, user_without_password};
 use super::survey::{Known, LeftOut, Render, Survey, Surveyor};
 
 /// One campaign and the relays it goes through.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Desk {
     /// Where everything lies.
     pub workspace: Workspace,

@@ -57,7 +57,8 @@ impl Ground {
         Ok(match self.disk.take() {
             None => Store::open(state, options, &moment)?,
             Some(other) => {
-                let options = Options { pace: Pace::Inline, indexing: Indexing::Memory, ..options };
+                let (pace, indexing, checkpoint_every) = (Pace::Inline, Indexing::Memory, 4 << 10);
+                let options = Options { pace, indexing, checkpoint_every, ..options };
                 Store::open_on(other, state, options, &moment)?
             }
         })

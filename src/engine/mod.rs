@@ -54,6 +54,8 @@ mod samples;
 mod seen;
 mod settling;
 mod shutdown;
+#[cfg(test)]
+mod sim;
 mod suppress;
 mod survey;
 #[cfg(test)]

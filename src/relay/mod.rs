@@ -54,3 +54,7 @@ pub use submit::{Compose, Report, Reports, Retry, SessionEvent, Submit, Unsendab
 pub use token::TokenCommand;
 pub use verdict::judge;
 pub use wording::{queue_id, words};
+
+// Simulated relays settle as sessions do.
+#[cfg(test)]
+pub(crate) use crate::smtp::{Ending, Fate, Refusals};

@@ -20,6 +20,7 @@
 //! - [`history`](History), `teller`: reading without the lock;
 //! - `plans`, [`plan`](Plan): frozen plans, written and read; [`purge`](purge_plan): what is left of them;
 //! - [`suppressions`](Suppressions): those who must never be written to;
+//! - `witness`: what became durable, for whoever judges a simulation;
 //! - [`trust`](Trust): which time to believe; [`accept`](accept_clock): believing another from now on;
 //!   `folder`, `lock`, [`keys`](Keys): the place itself.
 
@@ -65,6 +66,8 @@ mod teller;
 mod tests;
 mod trust;
 mod watermark;
+#[cfg(test)]
+mod witness;
 
 pub use accept::{ClockStands, accept_clock, clock_stands};
 pub use backlog::{Backlog, Waiter};
@@ -86,3 +89,5 @@ pub use suppressions::{Editing, Suppressions};
 pub use teller::{Event, Happening, Said};
 pub use trust::{Moment, Recorded, Trust};
 pub use watermark::Durable;
+#[cfg(test)]
+pub(crate) use witness::{Fact, IntentSeen, Witness};
