@@ -152,8 +152,15 @@ pub(super) fn limited(run: RunNo, backlog: schedule::Backlog, limit: u64) -> sch
     let mut room = limit;
     let mut kept = Vec::new();
     for mut entry in waiting {
-        let take = usize::try_from(room).unwrap_or(usize::MAX).min(entry.batch.recipients.len());
+        let whole = entry.batch.recipients.len();
+        let take = usize::try_from(room).unwrap_or(usize::MAX).min(whole);
         entry.batch.recipients.truncate(take);
+        let in_doubt = was_in_doubt(entry.since, entry.batch.attempt.saturating_sub(1));
+        if (1..whole).contains(&take) && !in_doubt {
+            // The others keep the name, for a later run: theirs is another message.
+            entry.batch.id.part = next_part(&mut parts, entry.batch.id.number);
+            entry.batch.date = None;
+        }
         room -= take as u64;
         if take > 0 {
             kept.push(entry);
@@ -315,6 +322,25 @@ mod tests {
         assert_eq!((fresh, show(&some)), (vec![0], vec![(vec![3, 4], 5, 1)]));
         let few = limited(RunNo(1), whole, 2);
         assert_eq!((few.fresh.as_slice(), show(&few)), ([].as_slice(), vec![(vec![0, 1], 1, 1)]));
+    }
+
+    #[test]
+    fn a_limit_that_cuts_a_waiting_batch_makes_two_messages_of_it() {
+        let batches = Arc::new(Batches::Grouped { recipients: 4, starts: vec![0] });
+        let left = Backlog {
+            pending: iter::once(0..4).collect(),
+            returned: (0..4).map(|who| Waiter { part: 2, ..waiter(who, 0, None) }).collect(),
+            parts: BTreeMap::from([(0, 2)]),
+            ..Backlog::default()
+        };
+        let whole = backlog(RunNo(1), &left, &batches, &relays(), Timestamp::UNIX_EPOCH);
+        assert_eq!(show(&limited(RunNo(1), whole.clone(), 4)), [(vec![0, 1, 2, 3], 2, 1)]);
+        assert_eq!(show(&limited(RunNo(1), whole, 3)), [(vec![0, 1, 2], 3, 1)]);
+        // Those who may have got it get the same once more, however many at once.
+        let again = left.returned.iter().map(|waiter| Waiter { attempts: 1, ..waiter.clone() });
+        let doubted = Backlog { returned: again.collect(), ..left };
+        let whole = backlog(RunNo(1), &doubted, &batches, &relays(), Timestamp::UNIX_EPOCH);
+        assert_eq!(show(&limited(RunNo(1), whole, 3)), [(vec![0, 1, 2], 2, 2)]);
     }
 
     #[test]
