@@ -180,10 +180,12 @@ impl Judge {
         })
     }
 
-    /// From now on nobody of these may be intended.
-    pub(super) fn bar(&mut self, recipients: impl IntoIterator<Item = RecipientNo>) {
+    /// From now on nobody of these may be intended: by no record behind those written so far, durable or not.
+    pub(super) fn bar(&mut self, disk: &ForgetfulDisk, recipients: impl IntoIterator<Item = RecipientNo>) {
+        let mut last = self.last;
+        self.witness.clone().read(&disk.left(), &mut |number, _| last = number);
         for recipient in recipients {
-            self.people[recipient.index()].barred.get_or_insert(self.last);
+            self.people[recipient.index()].barred.get_or_insert(last);
         }
     }
 

@@ -93,7 +93,8 @@ impl Weather {
             self.world.with(|state| {
                 state.read_journal();
                 state.note("suppressed", (places.len() as u64, 0));
-                state.judge.bar(places);
+                let disk = state.disk.clone();
+                state.judge.bar(&disk, places);
             });
         }
     }
