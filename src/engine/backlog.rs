@@ -93,17 +93,23 @@ struct Names {
     /// Of those who were last in the same batch and part, a group that goes on under its name: those who may
     /// have got it, and their like; or else those who were attempted most, and nobody else.
     heirs: HashMap<(u32, u16), Together>,
+    /// Batches and parts under whose name something left: nobody can be in doubt about another.
+    dated: HashSet<(u32, u16)>,
 }
 
 impl Names {
     fn new<'a>(left: &Backlog, batches: &Batches, groups: impl Iterator<Item = &'a Together>) -> Self {
-        let mut names = Self { parts: left.parts.clone(), begun: HashSet::new(), heirs: HashMap::new() };
+        let dated = left.dates.keys().copied().collect();
+        let (begun, heirs) = (HashSet::new(), HashMap::new());
+        let mut names = Self { parts: left.parts.clone(), begun, heirs, dated };
         let mut touched = HashSet::new();
         for group in groups {
             let highest = names.parts.entry(group.batch).or_default();
             *highest = (*highest).max(group.part);
             touched.insert(group.batch);
-            let claim = |group: &Together| (was_in_doubt(group.since, group.attempts), group.attempts);
+            let dated = names.dated.contains(&(group.batch, group.part));
+            let claim =
+                |group: &Together| (dated && was_in_doubt(group.since, group.attempts), group.attempts);
             match names.heirs.entry((group.batch, group.part)) {
                 Entry::Vacant(heir) => {
                     heir.insert(group.clone());
@@ -128,9 +134,10 @@ impl Names {
     /// who were never reached by an attempt of which others are done with, and where another group goes on
     /// under that name: theirs is another message.
     fn part_of(&mut self, group: &Together) -> u16 {
-        let in_doubt = was_in_doubt(group.since, group.attempts);
+        let dated = self.dated.contains(&(group.batch, group.part));
+        let in_doubt = dated && was_in_doubt(group.since, group.attempts);
         let is_heir = self.heirs.get(&(group.batch, group.part)) == Some(group);
-        if in_doubt || is_heir && !(group.attempts == 0 && self.begun.contains(&group.batch)) {
+        if in_doubt || is_heir && !(group.since.is_none() && self.begun.contains(&group.batch)) {
             return group.part;
         }
         next_part(&mut self.parts, group.batch)
@@ -155,7 +162,9 @@ pub(super) fn limited(run: RunNo, backlog: schedule::Backlog, limit: u64) -> sch
         let whole = entry.batch.recipients.len();
         let take = usize::try_from(room).unwrap_or(usize::MAX).min(whole);
         entry.batch.recipients.truncate(take);
-        let in_doubt = was_in_doubt(entry.since, entry.batch.attempt.saturating_sub(1));
+        // Without a Date nothing ever left under that name, though its people were in doubt under another.
+        let in_doubt =
+            was_in_doubt(entry.since, entry.batch.attempt.saturating_sub(1)) && entry.batch.date.is_some();
         if (1..whole).contains(&take) && !in_doubt {
             // The others keep the name, for a later run: theirs is another message.
             entry.batch.id.part = next_part(&mut parts, entry.batch.id.number);
@@ -338,7 +347,8 @@ mod tests {
         assert_eq!(show(&limited(RunNo(1), whole, 3)), [(vec![0, 1, 2], 3, 1)]);
         // Those who may have got it get the same once more, however many at once.
         let again = left.returned.iter().map(|waiter| Waiter { attempts: 1, ..waiter.clone() });
-        let doubted = Backlog { returned: again.collect(), ..left };
+        let dates = BTreeMap::from([((0, 2), Timestamp::UNIX_EPOCH)]);
+        let doubted = Backlog { returned: again.collect(), dates, ..left };
         let whole = backlog(RunNo(1), &doubted, &batches, &relays(), Timestamp::UNIX_EPOCH);
         assert_eq!(show(&limited(RunNo(1), whole, 3)), [(vec![0, 1, 2], 2, 2)]);
     }
@@ -378,6 +388,7 @@ mod tests {
             pending: vec![0..2, 3..4],
             returned: vec![again(0, 1), again(1, 2)],
             deferred: vec![late],
+            dates: BTreeMap::from([((0, 0), Timestamp::UNIX_EPOCH)]),
             ..Backlog::default()
         };
         assert_eq!(waiting(&left, &batches), [(vec![0, 1], 0, 3), (vec![2], 2, 3), (vec![3], 1, 1)]);
