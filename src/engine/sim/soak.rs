@@ -14,6 +14,7 @@ use super::stage::Stage;
 const KEPT: &[(u64, &str)] = &[
     (213, "outside the window a domain put aside from the beginning ended the run"),
     (524, "a small batch overtook a large one of its session at the gate, and neither could leave"),
+    (90_798, "people in doubt under one name kept another under which others had been written to"),
     (182_136, "a limit cut a waiting batch, and both messages bore one Message-ID"),
     (4367, "a clock set back and set right again made charges old, and a quota opened early"),
 ];
