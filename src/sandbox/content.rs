@@ -93,9 +93,8 @@ impl Transparency {
     }
 }
 
-/// The value of the Message-ID field in the header of a message, without white space around it.
-pub(super) fn message_id(octets: &[u8]) -> Option<&[u8]> {
-    const NAME: &[u8] = b"message-id:";
+/// The value of the first field of this name in the header of a message, without white space around it.
+pub(super) fn field<'a>(octets: &'a [u8], name: &str) -> Option<&'a [u8]> {
     let mut rest = octets;
     loop {
         let end = memchr::memchr(b'\n', rest).unwrap_or(rest.len());
@@ -103,10 +102,11 @@ pub(super) fn message_id(octets: &[u8]) -> Option<&[u8]> {
         if line.is_empty() || line == b"\r" {
             return None;
         }
-        if let Some(name) = line.get(..NAME.len())
-            && name.eq_ignore_ascii_case(NAME)
+        if let Some((found, value)) = line.split_at_checked(name.len())
+            && found.eq_ignore_ascii_case(name.as_bytes())
+            && let Some(value) = value.strip_prefix(b":")
         {
-            let value = line[NAME.len()..].trim_ascii();
+            let value = value.trim_ascii();
             // RFC 5322, 2.2.3: the value may stand alone on the next line.
             let folded = rest.get(end + 1..).unwrap_or_default().split(|octet| *octet == b'\n').next();
             return Some(if value.is_empty() { folded.unwrap_or_default().trim_ascii() } else { value });
@@ -197,17 +197,18 @@ mod tests {
     }
 
     #[test]
-    fn the_message_id_is_found_in_the_header_only() {
-        let table: [(&[u8], Option<&[u8]>); 6] = [
+    fn a_field_is_found_in_the_header_only() {
+        let table: [(&[u8], Option<&[u8]>); 7] = [
             (b"From: a\r\nMessage-ID: <1@x>\r\n\r\nbody", Some(b"<1@x>")),
             (b"message-id:<1@x>\r\n\r\n", Some(b"<1@x>")),
+            (b"Message-IDs: <2@x>\r\nMessage-ID: <1@x>\r\n\r\n", Some(b"<1@x>")),
             (b"Message-ID:\r\n <1@x>\r\n\r\n", Some(b"<1@x>")),
             (b"From: a\r\n\r\nMessage-ID: <1@x>\r\n", None),
             (b"", None),
             (b"From: a", None),
         ];
         for (octets, id) in table {
-            assert_eq!(message_id(octets), id, "{:?}", String::from_utf8_lossy(octets));
+            assert_eq!(field(octets, "Message-ID"), id, "{:?}", String::from_utf8_lossy(octets));
         }
     }
 }

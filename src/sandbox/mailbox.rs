@@ -47,7 +47,9 @@ pub enum Keep {
 }
 
 /// A file to which each acceptance is appended, a line a recipient:
-/// `unix_ms TAB message-id TAB reverse-path TAB recipient TAB login`.
+/// `unix_ms TAB message-id TAB reverse-path TAB recipient TAB login TAB date TAB octets TAB digest TAB queue-id`.
+///
+/// The date is the message's field, the digest BLAKE3 over its first 64 KiB as they came, dot-stuffing undone.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AcceptanceLog {
     /// The file; made if it is missing, appended to otherwise.
@@ -81,7 +83,7 @@ impl Mailbox {
 pub(super) enum Gather {
     /// Its length.
     Nothing,
-    /// Its header, for the Message-ID.
+    /// Its header, and as much more as its digest covers.
     Header,
     /// All of it.
     Everything,

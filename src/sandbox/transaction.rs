@@ -3,10 +3,11 @@
 //! Holds only what came; whether it may come is decided in `conversation`. Its buffers are used again
 //! for the next transaction.
 
+use super::content::field;
 use super::mailbox::{Gather, Kept};
 use super::persona::Refusal;
 
-/// A header is searched for its Message-ID up to here.
+/// A header is searched for its fields up to here, and the digest of a message reaches no further.
 const HEADER_LIMIT: usize = 65_536;
 
 /// How far a transaction has come.
@@ -89,13 +90,17 @@ impl Transaction {
         }
     }
 
-    /// The lines that the log of acceptances gets: one a recipient.
-    pub(super) fn log(&self, unix_milliseconds: i64, account: &str, lines: &mut Vec<u8>) {
-        let id = super::content::message_id(&self.content).unwrap_or_default();
-        let time = unix_milliseconds.to_string();
+    /// The lines that the [log of acceptances](super::AcceptanceLog) gets: one a recipient.
+    pub(super) fn log(&self, unix_milliseconds: i64, account: &str, queue_id: &str, lines: &mut Vec<u8>) {
+        let [id, date] = ["Message-ID", "Date"].map(|name| field(&self.content, name).unwrap_or_default());
+        // What was gathered beyond depends on how the network cut it.
+        let digest = blake3::hash(&self.content[..self.content.len().min(HEADER_LIMIT)]).to_hex();
+        let (time, octets) = (unix_milliseconds.to_string(), self.octets.to_string());
+        let message = [date, octets.as_bytes(), digest.as_bytes(), queue_id.as_bytes()];
         for forward_path in self.forward_paths() {
             lines.extend_from_slice(time.as_bytes());
-            for field in [id, &self.reverse_path, forward_path, account.as_bytes()] {
+            let envelope = [id, &self.reverse_path, forward_path, account.as_bytes()];
+            for field in envelope.into_iter().chain(message) {
                 lines.push(b'\t');
                 lines.extend(field.iter().map(|octet| if octet.is_ascii_control() { b'?' } else { *octet }));
             }

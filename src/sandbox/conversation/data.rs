@@ -156,10 +156,12 @@ impl Conversation {
         self.counted.messages += 1;
         self.counted.recipients += self.transaction.recipients();
         self.counted.octets += self.transaction.octets;
+        let queue_id = format!("{:X}-{:X}", self.number, self.taken);
         let wants = &self.house.wants;
         if let Some(began) = wants.log_began {
             let passed = i64::try_from(now.as_millis()).unwrap_or(i64::MAX);
-            self.transaction.log(began.saturating_add(passed), &self.account, &mut out.log);
+            let time = began.saturating_add(passed);
+            self.transaction.log(time, &self.account, &queue_id, &mut out.log);
         }
         // A message that was not gathered whole, as the last place was taken meanwhile, is only counted.
         if self.gather == Gather::Everything && wants.claim() {
@@ -168,8 +170,7 @@ impl Conversation {
         if self.hangs_up(DropAt::BeforeDotReply, out) {
             return;
         }
-        let queued = format!("Ok: queued as {:X}-{:X}", self.number, self.taken);
-        self.reply(out, "250", "2.0.0", &queued);
+        self.reply(out, "250", "2.0.0", &format!("Ok: queued as {queue_id}"));
         self.hangs_up(DropAt::AfterDotReply, out);
     }
 }

@@ -269,10 +269,12 @@ fn an_acceptance_is_logged_a_line_a_recipient() {
     let mut wants = Wants::default();
     wants.log_began = Some(1_000_000);
     let house = Arc::new(House { persona: Persona::default(), books: Arc::default(), wants });
-    let said = "AUTH PLAIN AGFkYQBzZWNyZXQ=\nMAIL FROM:<>\nRCPT TO:<b@c.d>\nRCPT TO:<e@f.g>\nDATA\nMessage-ID: <1\t@x>\n\nhi\n.\n";
+    let said = "AUTH PLAIN AGFkYQBzZWNyZXQ=\nMAIL FROM:<>\nRCPT TO:<b@c.d>\nRCPT TO:<e@f.g>\nDATA\nMessage-ID: <1\t@x>\nDate: today\n\nhi\n.\n";
     let out = say(&mut conversation(&house), &[said.replace('\n', "\r\n").as_bytes()]);
     let log = String::from_utf8_lossy(&out.log).into_owned();
-    assert_eq!(log, "1001000\t<1?@x>\t\tb@c.d\tada\n1001000\t<1?@x>\t\te@f.g\tada\n");
+    let digest = blake3::hash(b"Message-ID: <1\t@x>\r\nDate: today\r\n\r\nhi\r\n").to_hex();
+    let line = |recipient| format!("1001000\t<1?@x>\t\t{recipient}\tada\ttoday\t39\t{digest}\t1-1\n");
+    assert_eq!(log, line("b@c.d") + &line("e@f.g"));
 }
 
 proptest! {
