@@ -24,6 +24,7 @@ use super::prepare::Planned;
 use super::reading::{relay_views, stage_of};
 use super::rehearsal;
 use super::relays::{lane_spec, relay_use};
+use super::report::exposure;
 use super::run::Run;
 use super::samples::Samples;
 use super::settling::Wording;
@@ -192,7 +193,9 @@ impl Run {
         lanes.compose_with(attempts.into_compose());
         let store = Arc::new(store);
         let max_uncertain = desk.campaign.max_uncertain;
-        let gate = JournalGate::new(Arc::clone(&store), Arc::clone(&plan), clock.clone(), max_uncertain);
+        let announced = exposure(&desk.relays, &specs, content.mode, max_uncertain);
+        let open = max_uncertain.min(announced);
+        let gate = JournalGate::new(Arc::clone(&store), Arc::clone(&plan), clock.clone(), open);
         let mut picture = Picture::new(&content, plan.id(), plan.batches(), head.excluded);
         picture.sandbox = desk.is_sandbox();
         picture.started = Some(started);

@@ -58,10 +58,13 @@ struct Full {
 const LATE: Duration = Duration::from_secs(10);
 
 impl JournalGate {
-    /// A gate over `store` for the recipients of `plan`, with at most `max_uncertain` fates open at once.
-    pub(super) fn new(store: Arc<Store>, plan: Arc<Plan>, clock: Clock, max_uncertain: u64) -> Self {
+    /// A gate over `store` for the recipients of `plan`, with at most `limit` fates open at once.
+    ///
+    /// A fate is open until its outcome is in the journal's hands. A session that has its reply goes on before
+    /// that, so its window alone would not keep to what was announced.
+    pub(super) fn new(store: Arc<Store>, plan: Arc<Plan>, clock: Clock, limit: u64) -> Self {
         // A semaphore counts further than any journal; the cast below cannot lose a limit that matters.
-        let limit = u32::try_from(max_uncertain.max(1)).unwrap_or(u32::MAX >> 4).min(u32::MAX >> 4);
+        let limit = u32::try_from(limit.max(1)).unwrap_or(u32::MAX >> 4).min(u32::MAX >> 4);
         let open = Semaphore::new(limit as usize);
         let (barred, taken, full) = (RwLock::default(), Mutex::default(), Mutex::default());
         Self { door: Arc::new(Door { store, plan, clock, barred, open, taken, full }), limit }
@@ -252,6 +255,23 @@ mod tests {
         large.permit().await.expect("it has room now");
         run.gate.close(batch(1).id);
         late.permit().await.expect("it has room now");
+    }
+
+    #[tokio::test]
+    async fn no_more_fates_are_open_than_a_crash_was_announced_to_leave() {
+        let rig = Rig::new(&people("p", 100), "", ("sessions = 2\nwindow = 3", ""));
+        let announced = u32::try_from(rig.plan().report.uncertain_bound).expect("a small number");
+        let run = rig.send(Orders::default());
+        let tickets: Vec<Ticket> =
+            (0..announced).map(|number| ask(&run.gate, number).expect("there is room")).collect();
+        for ticket in tickets {
+            ticket.permit().await.expect("the journal works");
+        }
+        assert_eq!(run.gate.door.open.available_permits(), 0, "{announced} were announced");
+        let mut next = std::pin::pin!(ask(&run.gate, announced).expect("it waits").permit());
+        assert!(futures_util::poll!(next.as_mut()).is_pending());
+        run.gate.close(batch(0).id);
+        next.await.expect("there is room again");
     }
 
     #[tokio::test]

@@ -158,7 +158,8 @@ fn warming_up(relay: &Relay, history: &History, at: Timestamp) -> Option<String>
 }
 
 /// How many recipients a crash at the worst moment could leave uncertain, as long as every server takes all
-/// messages in flight that its relay's window allows.
+/// messages in flight that its relay's window allows. The [gate](super::gate::JournalGate) lets no more fates be
+/// open at once.
 pub(super) fn exposure(relays: &[Relay], lanes: &[LaneSpec], mode: Mode, max_uncertain: u64) -> u64 {
     let exposures: Vec<Exposure> = relays
         .iter()
