@@ -11,6 +11,9 @@ use std::process::{Command, Stdio};
 use std::thread;
 use std::time::Duration;
 
+use rustix::process::Signal;
+use serde_json::Value;
+
 use super::run::Running;
 use super::workspace::binary;
 
@@ -25,6 +28,14 @@ pub(crate) struct Acceptance {
     pub(crate) reverse_path: String,
     /// The recipient.
     pub(crate) recipient: String,
+    /// The Date of the message.
+    pub(crate) date: String,
+    /// Octets of the message.
+    pub(crate) octets: u64,
+    /// A digest of the whole message, header and body.
+    pub(crate) digest: String,
+    /// What the server called the message when it took it.
+    pub(crate) queue_id: String,
 }
 
 /// The server and its log; killed when dropped.
@@ -71,6 +82,16 @@ impl Oracle {
         Running::new(described, child)
     }
 
+    /// Ends it in good order and gives back what it counted. It was started with `--json`. What it has not
+    /// accepted by then it never will; its log can still be read.
+    #[track_caller]
+    pub(crate) fn stop(&mut self) -> Value {
+        self.server.signal(Signal::TERM);
+        let run = self.server.end().ends(0);
+        let counted = run.stdout.lines().last().and_then(|line| serde_json::from_str(line).ok());
+        counted.unwrap_or_else(|| panic!("no JSON: {run}"))
+    }
+
     /// Octets of the log so far; grows with each acceptance.
     pub(crate) fn log_size(&self) -> u64 {
         fs::metadata(&self.log).map_or(0, |metadata| metadata.len())
@@ -95,16 +116,22 @@ impl Oracle {
     }
 }
 
-/// Reads `unix_ms TAB message_id TAB reverse_path TAB recipient TAB account`.
+/// Reads `unix_ms TAB message_id TAB reverse_path TAB recipient TAB account TAB date TAB octets TAB digest TAB queue_id`.
 fn parse(line: &str) -> Option<Acceptance> {
     let mut cells = line.split('\t').map(|cell| cell.trim_start_matches('<').trim_end_matches('>'));
-    let acceptance = Acceptance {
-        time: cells.next()?.parse().ok()?,
-        message_id: cells.next()?.to_owned(),
-        reverse_path: cells.next()?.to_owned(),
-        recipient: cells.next()?.to_owned(),
-    };
-    cells.next().map(|_account| acceptance)
+    let time = cells.next()?.parse().ok()?;
+    let [message_id, reverse_path, recipient, _account, date] =
+        [(); 5].map(|()| cells.next().map(str::to_owned));
+    Some(Acceptance {
+        time,
+        message_id: message_id?,
+        reverse_path: reverse_path?,
+        recipient: recipient?,
+        date: date?,
+        octets: cells.next()?.parse().ok()?,
+        digest: cells.next()?.to_owned(),
+        queue_id: cells.next()?.to_owned(),
+    })
 }
 
 /// A port of 127.0.0.1 that nobody listened on a moment ago.

@@ -7,6 +7,7 @@ use std::io::Read;
 use std::process::{Child, ExitStatus, Output};
 use std::thread;
 
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
 /// How a command ended and what it said.
@@ -94,6 +95,12 @@ impl Running {
         self.child.id()
     }
 
+    /// Sends it a signal.
+    pub(crate) fn signal(&self, signal: Signal) {
+        let pid = i32::try_from(self.pid()).ok().and_then(Pid::from_raw).expect("a process has an id");
+        kill_process(pid, signal).expect("a child that was not waited for can be sent a signal");
+    }
+
     /// Whether it has ended by itself.
     pub(crate) fn has_ended(&mut self) -> bool {
         self.ended = self.ended.or(self.child.try_wait().expect("a child can be asked for its end"));
@@ -107,6 +114,11 @@ impl Running {
 
     /// Waits for its own end.
     pub(crate) fn wait(mut self) -> Run {
+        self.end()
+    }
+
+    /// The same, where it cannot be given away. Only once.
+    pub(crate) fn end(&mut self) -> Run {
         let stdout = drain(self.child.stdout.take());
         let stderr = drain(self.child.stderr.take());
         let status = self.child.wait().expect("a child can be waited for");
