@@ -3,6 +3,8 @@
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::time::Duration;
 
+use crate::say;
+
 /// Seeded chance: Steele, Lea and Flood's splitmix64.
 pub(crate) struct Chance(u64);
 
@@ -11,7 +13,7 @@ impl Chance {
     /// is possible.
     pub(crate) fn of(test: &str) -> Self {
         let seed = number("MAILRUN_SEED").unwrap_or_else(|| RandomState::new().build_hasher().finish() >> 16);
-        println!("{test}: MAILRUN_SEED={seed}");
+        say(&format!("{test}: MAILRUN_SEED={seed}"));
         // Each test its own moments, although they share a seed.
         Self(test.bytes().fold(seed, |sum, octet| sum.rotate_left(7) ^ u64::from(octet)))
     }

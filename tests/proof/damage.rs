@@ -14,6 +14,7 @@ use tempfile::TempDir;
 use mailrun::mail::State;
 use mailrun::store::{History, Indexing, Moment, Options, Pace, Run, Store, StoreError};
 
+use crate::say;
 use crate::stage::{Habit, Oracle, Peer, Workspace};
 
 const LIST: &str = "email,first_name\nperson-1@example.net,Ada\nperson-2@example.net,Bob\ngone-3@example.net,Cyd\n\
@@ -170,5 +171,5 @@ fn every_flipped_bit_of_a_real_journal_is_found_or_harmless() {
             }
         }
     }
-    println!("{} octets: {found} flipped bits found, {harmless} harmless", journal.written);
+    say(&format!("{} octets: {found} flipped bits found, {harmless} harmless", journal.written));
 }

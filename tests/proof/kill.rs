@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use crate::campaign::{Campaign, Mode, Stage, Terms, Uncertain, Wire};
 use crate::chance::{Chance, share};
 use crate::findings::Findings;
+use crate::say;
 use crate::strike::{Blow, Strike};
 
 /// How many kills there are in all, unless `MAILRUN_KILLS` says otherwise.
@@ -74,10 +75,10 @@ fn kill(terms: Terms, percent: u64) {
         findings.compare(campaign);
         assert_eq!(findings.faults(), Vec::<String>::new(), "{}", findings.summary());
     }
-    println!(
+    say(&format!(
         "kill, {terms}: {kills}; at most {most_at_once} uncertain a kill of {bound} announced; {}",
         findings.summary()
-    );
+    ));
 }
 
 /// Kills every run of a campaign but the last.

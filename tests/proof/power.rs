@@ -11,6 +11,7 @@ use crate::campaign::{Campaign, Mode, Stage, Terms, Uncertain, Wire};
 use crate::chance::{Chance, share};
 use crate::disk::{FileSystem, PowerDisk};
 use crate::findings::Findings;
+use crate::say;
 use crate::strike::{Blow, Strike};
 
 /// How many cuts there are in all, unless `MAILRUN_CUTS` says otherwise.
@@ -67,11 +68,11 @@ fn cut(file_system: FileSystem, percent: u64) {
         assert_eq!(findings.faults(), Vec::<String>::new(), "{}", findings.summary());
     }
     let (uncertain, bound) = most_at_once;
-    println!(
+    say(&format!(
         "power, {}: {cuts} cuts; at most {uncertain} uncertain a cut of {bound} announced; {}",
         file_system.name(),
         findings.summary()
-    );
+    ));
 }
 
 /// Cuts the power under every run of a campaign but the last, and says how often.
