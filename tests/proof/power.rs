@@ -5,8 +5,6 @@
 //! seen, and the disk is cloned while the kernel may still be writing to it. Then the run is ended, the clone is
 //! mounted, which replays the file system's own journal, and the campaign goes on.
 
-use rustix::process::Signal;
-
 use crate::campaign::{Campaign, Mode, Stage, Terms, Uncertain, Wire};
 use crate::chance::{Chance, share};
 use crate::disk::{FileSystem, PowerDisk};
@@ -87,7 +85,7 @@ fn send_and_cut(campaign: &mut Campaign, disk: &mut PowerDisk, most: usize, chan
         let run = strike.start(campaign.further());
         match strike.wait(campaign, run) {
             Blow::Due(run) => {
-                run.signal(Signal::STOP);
+                run.freeze();
                 disk.cut(|| run.kill());
                 cuts += 1;
             }

@@ -3,9 +3,11 @@
 //! Exit codes are checked to the letter. Prose is not: [`Run::says`] looks for words while ignoring
 //! white space and the rules that error reports are drawn with, as both depend on the width of a line.
 
+use std::fs;
 use std::io::Read;
 use std::process::{Child, ExitStatus, Output};
 use std::thread;
+use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
@@ -110,6 +112,28 @@ impl Running {
     /// Ends it with SIGKILL, as a power cut would, and waits until it is gone.
     pub(crate) fn kill(mut self) {
         self.end_now();
+    }
+
+    /// Stops it, and waits until none of its threads runs any more: until one of them has heeded SIGSTOP, the others
+    /// go on.
+    pub(crate) fn freeze(&self) {
+        /// How often is looked, a millisecond apart.
+        const LOOKS: u32 = 10_000;
+        self.signal(Signal::STOP);
+        let threads = format!("/proc/{}/task", self.pid());
+        let stands = |stat: String| {
+            // proc_pid_stat(5): the state follows the name, which may hold anything.
+            stat.rsplit_once(')').is_some_and(|(_, rest)| rest.trim_start().starts_with(['T', 't', 'Z', 'X']))
+        };
+        for _ in 0..LOOKS {
+            let all = fs::read_dir(&threads).expect("the threads of a child").flatten();
+            // A thread that has ended meanwhile runs no more either.
+            if all.filter_map(|thread| fs::read_to_string(thread.path().join("stat")).ok()).all(stands) {
+                return;
+            }
+            thread::sleep(Duration::from_millis(1));
+        }
+        panic!("{} does not stand still", self.command);
     }
 
     /// Waits for its own end.
