@@ -145,7 +145,7 @@ pub(crate) enum Command {
     /// The relays: quotas left, and whether they answer
     #[command(subcommand)]
     Relay(RelayCommand),
-    /// Whether the state can be trusted, and the way out where the clock cannot
+    /// Whether the state can be trusted, and what to do where it cannot; the journal for people
     Doctor(DoctorArgs),
     /// Remove the personal data of a finished campaign
     Purge(PurgeArgs),

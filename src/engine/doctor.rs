@@ -2,8 +2,8 @@
 
 use jiff::Timestamp;
 
-use crate::campaign::Workspace;
-use crate::store::{self, ClockStands};
+use crate::campaign::{Relays, Workspace};
+use crate::store::{self, ClockStands, Exported, ExportedRecord, Finding, Options};
 
 use super::clock::Clock;
 use super::error::EngineError;
@@ -36,4 +36,22 @@ pub fn accept_clock(workspace: &Workspace) -> Result<ClockView, EngineError> {
     let moment = Clock::new().moment();
     let stands = store::accept_clock(workspace.state_dir(), &moment)?;
     Ok(ClockView { wall: moment.wall, stands })
+}
+
+/// Looks at everything in the state folder, and changes nothing. Takes no lock.
+pub fn examine(workspace: &Workspace) -> Vec<Finding> {
+    // Where `relays.toml` cannot be read, `check` says so; here the room that is usual will do.
+    let min_free = Relays::load(workspace).map_or(Options::default().min_free, |relays| relays.min_free);
+    store::examine(workspace.state_dir(), &Clock::new().moment(), min_free)
+}
+
+/// Hands every record of the journal to `write`, in words. Takes no lock.
+///
+/// # Errors
+/// What `write` says.
+pub fn export<E>(
+    workspace: &Workspace,
+    write: &mut dyn FnMut(&ExportedRecord) -> Result<(), E>,
+) -> Result<Exported, E> {
+    store::export(workspace.state_dir(), write)
 }

@@ -65,12 +65,12 @@ mod view;
 mod whatif;
 
 pub use crate::relay::{Asked, Certificate};
-pub use crate::store::ClockStands;
+pub use crate::store::{ClockStands, Finding, Health};
 pub use begin::{may_resume, may_send};
 pub use clock::now;
 pub use control::{Change, Changed};
 pub use desk::{Desk, Inspection};
-pub use doctor::{ClockView, accept_clock, clock};
+pub use doctor::{ClockView, accept_clock, clock, examine, export};
 pub use error::{EngineError, Unfit};
 pub use event::{Ending, Event, Told};
 pub use orders::{Orders, Tell, Uncertain, Wait};

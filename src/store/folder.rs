@@ -75,7 +75,11 @@ impl Folder {
     }
 }
 
-fn check_modes(root: &Path) -> Result<(), StoreError> {
+/// Refuses a state folder that others may enter.
+///
+/// # Errors
+/// It is open to others, or no folder.
+pub(super) fn check_modes(root: &Path) -> Result<(), StoreError> {
     let found = fs::metadata(root).map_err(|error| StoreError::io("look at", root, error))?;
     if !found.is_dir() {
         return Err(StoreError::io("use", root, io::ErrorKind::NotADirectory.into()));
@@ -87,7 +91,11 @@ fn check_modes(root: &Path) -> Result<(), StoreError> {
     Ok(())
 }
 
-fn check_file_system(root: &Path) -> Result<Vec<Note>, StoreError> {
+/// Refuses a file system on which locks and syncs mean too little.
+///
+/// # Errors
+/// It is one, or cannot be looked at.
+pub(super) fn check_file_system(root: &Path) -> Result<Vec<Note>, StoreError> {
     let found = rustix::fs::statfs(root).map_err(|error| StoreError::io("look at", root, error.into()))?;
     // The kernel's word is as wide as the machine; the magic numbers have 32 bits.
     let magic = u32::try_from(found.f_type & 0xffff_ffff).unwrap_or_default();

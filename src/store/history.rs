@@ -22,7 +22,7 @@ use super::fold::Fold;
 use super::frame::Lsn;
 use super::lock::holder;
 use super::record::{EndReason, Record, Spans};
-use super::scan::{Writer, scan};
+use super::scan::{At, End, Writer, scan, scan_places};
 use super::teller::{Event, Teller};
 
 mod held;
@@ -250,17 +250,46 @@ pub(super) fn read_fold(state: &Path) -> Result<(Fold, Option<u32>), StoreError>
 }
 
 /// A journal that is there, and who held the workspace before anything of it was read.
-struct Place {
-    disk: FileDisk,
-    alive: Option<u32>,
+pub(super) struct Place {
+    pub(super) disk: FileDisk,
+    pub(super) alive: Option<u32>,
 }
 
 impl Place {
     /// The journal in the state folder; none if there is none.
-    fn of(state: &Path) -> Option<Self> {
+    pub(super) fn of(state: &Path) -> Option<Self> {
         let journal = state.join("journal");
         let disk = journal.exists().then(|| FileDisk::new(&journal, &state.join("ballast")))?;
         Some(Self { disk, alive: holder(state) })
+    }
+
+    /// What is aside of the journal, and how it is to be read.
+    pub(super) fn writer(&self, start: &Start) -> Result<(Found, Writer), StoreError> {
+        let found = if self.alive.is_some() { Found::Nothing } else { Aside::of(&self.disk, start)? };
+        let writer = match (&found, self.alive) {
+            (Found::Next(aside), _) => Writer::Failed(aside.first),
+            (Found::Nothing | Found::TooLate, Some(_)) => Writer::Live,
+            (Found::Nothing | Found::TooLate, None) => Writer::Gone,
+        };
+        Ok((found, writer))
+    }
+
+    /// Hands every record to `visit`, with its place; those that were set aside behind all others. Says where
+    /// the journal ends.
+    ///
+    /// # Errors
+    /// As [`History::read`], or what `visit` says.
+    pub(super) fn read_places(
+        &self,
+        visit: &mut dyn FnMut(At, Record) -> Result<(), StoreError>,
+    ) -> Result<End, StoreError> {
+        let (found, writer) = self.writer(&Start::BEGINNING)?;
+        let end = scan_places(&self.disk, &Start::BEGINNING, writer, visit)?;
+        if let Found::Next(aside) = found {
+            let aside_at = |lsn, epoch| At { segment: 0, offset: 0, lsn, epoch };
+            aside.each(&mut |lsn, epoch, record| visit(aside_at(lsn, epoch), record))?;
+        }
+        Ok(end)
     }
 
     fn read(
@@ -268,12 +297,7 @@ impl Place {
         start: &Start,
         visit: &mut dyn FnMut(Lsn, u32, Record) -> Result<(), StoreError>,
     ) -> Result<(), StoreError> {
-        let found = if self.alive.is_some() { Found::Nothing } else { Aside::of(&self.disk, start)? };
-        let writer = match (&found, self.alive) {
-            (Found::Next(aside), _) => Writer::Failed(aside.first),
-            (Found::Nothing | Found::TooLate, Some(_)) => Writer::Live,
-            (Found::Nothing | Found::TooLate, None) => Writer::Gone,
-        };
+        let (found, writer) = self.writer(start)?;
         scan(&self.disk, start, writer, visit)?;
         match found {
             Found::Next(aside) => aside.each(visit).map(|_| ()),

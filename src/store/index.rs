@@ -88,7 +88,11 @@ impl Index {
         Ok(Found { index, applied, moved })
     }
 
-    fn try_open(folder: &Path) -> Result<(Self, Lsn), String> {
+    /// Opens the index in `folder`, or a new one, and says which record it has taken in last.
+    ///
+    /// # Errors
+    /// It is broken, or of another version.
+    pub(super) fn try_open(folder: &Path) -> Result<(Self, Lsn), String> {
         // sled makes its files as the umask lets it; they hold who was written to.
         rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
         let config = sled::Config::new()

@@ -21,6 +21,7 @@
 //! - `plans`, [`plan`](Plan): frozen plans, written and read; [`purge`](purge_plan): what is left of them;
 //! - [`suppressions`](Suppressions): those who must never be written to;
 //! - `witness`: what became durable, for whoever judges a simulation;
+//! - [`examine`](examine()): whether all of it is sound; [`export`](export()): the journal for people;
 //! - [`trust`](Trust): which time to believe; [`accept`](accept_clock): believing another from now on;
 //!   `folder`, `lock`, [`keys`](Keys): the place itself.
 
@@ -34,6 +35,8 @@ mod disk;
 mod draft;
 mod entries;
 mod error;
+mod examine;
+mod export;
 mod fold;
 mod folder;
 mod forgetful;
@@ -74,6 +77,8 @@ pub use backlog::{Backlog, Waiter};
 pub use book::{RelayUse, Standing};
 pub use disk::{Disk, FileDisk};
 pub use error::StoreError;
+pub use examine::{Finding, Health, Part, examine};
+pub use export::{Exported, ExportedRecord, export};
 pub use forgetful::ForgetfulDisk;
 pub use history::{Delivered, History, Run, Since, each_since_end};
 pub use journal::Pace;

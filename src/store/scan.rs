@@ -47,6 +47,17 @@ pub(super) struct End {
     pub(super) epoch: u32,
 }
 
+/// Where a record stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct At {
+    /// The segment; 0 for a record that was set aside.
+    pub(super) segment: u32,
+    /// Where its frame begins there.
+    pub(super) offset: u64,
+    pub(super) lsn: Lsn,
+    pub(super) epoch: u32,
+}
+
 /// Reads the records of `disk` from `start` on, in order, and hands them to `visit`.
 ///
 /// # Errors
@@ -56,6 +67,19 @@ pub(super) fn scan(
     start: &Start,
     writer: Writer,
     visit: &mut dyn FnMut(Lsn, u32, Record) -> Result<(), StoreError>,
+) -> Result<End, StoreError> {
+    scan_places(disk, start, writer, &mut |at, record| visit(at.lsn, at.epoch, record))
+}
+
+/// As [`scan`], and says where each record stands.
+///
+/// # Errors
+/// As [`scan`].
+pub(super) fn scan_places(
+    disk: &dyn Disk,
+    start: &Start,
+    writer: Writer,
+    visit: &mut dyn FnMut(At, Record) -> Result<(), StoreError>,
 ) -> Result<End, StoreError> {
     let mut segments = disk.segments().map_err(|error| StoreError::io("list", &disk.place(0), error))?;
     segments.retain(|(segment, _)| *segment >= start.segment);
@@ -97,6 +121,18 @@ pub(super) fn scan(
     Ok(reached)
 }
 
+/// Octets behind the end of a journal that are not zeros: what a crash has left of records.
+///
+/// # Errors
+/// The disk cannot be read.
+pub(super) fn behind(disk: &dyn Disk, end: &End) -> Result<u64, StoreError> {
+    let mut visit = |_, _| Ok(());
+    let (next, epoch, limit) = (end.next, end.epoch, Lsn(u64::MAX));
+    let mut reader = Reader { disk, visit: &mut visit, buffer: Vec::new(), next, epoch, limit };
+    let written = reader.written(end.segment, end.offset, end.offset + REACH)?;
+    Ok(written.map_or(0, |(first, last)| last - first))
+}
+
 fn damaged(disk: &dyn Disk, segment: u32, offset: u64, what: &'static str) -> StoreError {
     StoreError::Damaged { file: disk.place(segment), offset, what }
 }
@@ -114,7 +150,7 @@ enum Continues {
 
 struct Reader<'a> {
     disk: &'a dyn Disk,
-    visit: &'a mut dyn FnMut(Lsn, u32, Record) -> Result<(), StoreError>,
+    visit: &'a mut dyn FnMut(At, Record) -> Result<(), StoreError>,
     buffer: Vec<u8>,
     next: Lsn,
     epoch: u32,
@@ -175,7 +211,7 @@ impl Reader<'_> {
             Unreadable::Newer(version) => StoreError::Newer { file: self.disk.place(segment), version },
             Unreadable::Malformed => damaged(self.disk, segment, offset, "a record cannot be read"),
         })?;
-        (self.visit)(frame.lsn, frame.epoch, record)?;
+        (self.visit)(At { segment, offset, lsn: frame.lsn, epoch: frame.epoch }, record)?;
         self.next = Lsn(frame.lsn.0 + 1);
         self.epoch = frame.epoch;
         Ok(())

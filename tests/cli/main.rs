@@ -14,6 +14,7 @@ mod closing_relay;
 mod confirmation;
 mod destinations;
 mod disk_reserve;
+mod doctor;
 mod edited_list;
 mod excluded_rows;
 mod expected_number;

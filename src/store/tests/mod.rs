@@ -5,6 +5,7 @@ mod checkpoint;
 mod clock;
 mod crash;
 mod damage;
+mod examine;
 mod index;
 mod open;
 mod plans;
