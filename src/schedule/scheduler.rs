@@ -270,18 +270,24 @@ impl Scheduler {
 
     /// The lane with the lowest pass among those that are open and have something to do, and where that is.
     fn lowest(&mut self, now: Timestamp) -> Option<(usize, Source)> {
-        let mut lowest: Option<(u64, usize, Source)> = None;
-        for place in 0..self.lanes.len() {
-            let lane = &mut self.lanes[place];
-            let pass = lane.pass;
-            if lowest.is_none_or(|(lowest, ..)| pass < lowest)
-                && lane.is_open(now)
-                && let Some(source) = self.find(place, now)
-            {
-                lowest = Some((pass, place, source));
+        loop {
+            let mut lowest: Option<(u64, usize)> = None;
+            for place in 0..self.lanes.len() {
+                let lane = &mut self.lanes[place];
+                let pass = lane.pass;
+                if lowest.is_none_or(|(lowest, _)| pass < lowest)
+                    && lane.is_open(now)
+                    && self.find(place, now).is_some()
+                {
+                    lowest = Some((pass, place));
+                }
+            }
+            let (_, place) = lowest?;
+            // A lane that was asked after it may have put aside what it found, and moved up what nobody asked about.
+            if let Some(source) = self.find(place, now) {
+                return Some((place, source));
             }
         }
-        lowest.map(|(_, place, source)| (place, source))
     }
 
     /// Asks the quotas and then the rate of a lane for its next batch.

@@ -287,3 +287,23 @@ proptest! {
         trial.assert_domain_rates_held();
     }
 }
+
+#[test]
+fn a_relay_is_not_handed_what_came_up_when_another_put_something_aside() {
+    let lanes: Vec<LaneSpec> = [&[("gmx.de", 353, 4), ("*", 65, 3)][..], &[("*", 65, 3)]]
+        .into_iter()
+        .enumerate()
+        .map(|(place, limits)| LaneSpec {
+            domains: limited(limits),
+            recipients_per_message: 5,
+            ..lane(&place.to_string())
+        })
+        .collect();
+    for seed in 0..60 {
+        let places: Vec<usize> = (1..=215).map(|place: usize| place * place * (seed + 3) / 7 % 4).collect();
+        let backlog = scattered(&places, 5, &lanes);
+        let mut trial = Trial::new(terms(), &lanes, backlog, Faults { one_in: 4, most: 50 }, seed as u64);
+        assert_eq!(trial.run(), Step::Done, "seed {seed}");
+        trial.assert_domain_rates_held();
+    }
+}
