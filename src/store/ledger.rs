@@ -5,17 +5,11 @@
 //! relay's name, so renaming a relay frees nothing.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::mail::{Account, Charge, Usage};
-
-/// How long an attempt can take from its intent to its reply at most: ten minutes for the final dot
-/// (RFC 5321, 4.5.3.2.6) and what the message itself takes. A charge whose outcome was lost in a crash is
-/// counted at that time, or now if that is earlier.
-const LONGEST_ATTEMPT: Duration = Duration::from_mins(15);
 
 /// The usages of all accounts.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -57,9 +51,4 @@ impl Ledger {
     pub(super) fn usages(&self) -> &BTreeMap<Account, Usage> {
         &self.usages
     }
-}
-
-/// When the lost outcome of an intent made at `intended` is counted, if it is found lost at `now`.
-pub(super) fn lost_at(intended: Timestamp, now: Timestamp) -> Timestamp {
-    intended.checked_add(LONGEST_ATTEMPT).unwrap_or(now).min(now).max(intended)
 }

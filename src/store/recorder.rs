@@ -22,7 +22,6 @@ use super::error::StoreError;
 use super::fold::Fold;
 use super::frame::{FRAME_LIMIT, Lsn};
 use super::group::{Group, outcome_room};
-use super::ledger::lost_at;
 use super::load::{Loaded, load};
 use super::log::Log;
 use super::note::Note;
@@ -121,7 +120,8 @@ impl Recorder {
             let cause = Cause::Doubt(Doubt::Crashed);
             self.write(&Record::Outcome(OutcomeKnown {
                 of: open.of,
-                at: lost_at(open.wall, now).into(),
+                // When it was taken nobody knows: the machine may have slept in between, so it counts from now.
+                at: now.max(open.wall).into(),
                 kept: Some(open.charge),
                 answers: SmallVec::new(),
                 fates: smallvec![FateKnown { recipients, state: State::Uncertain, due: None, cause }],

@@ -17,6 +17,9 @@ const KEPT: &[(u64, &str)] = &[
     (90_798, "people in doubt under one name kept another under which others had been written to"),
     (182_136, "a limit cut a waiting batch, and both messages bore one Message-ID"),
     (4367, "a clock set back and set right again made charges old, and a quota opened early"),
+    (569_270, "a message taken after a sleep, before a crash, was counted for when it had been intended"),
+    (764_942, "the same, over a day"),
+    (905_500, "the same, over an hour"),
 ];
 
 /// Seeds of a plain `cargo test`.
