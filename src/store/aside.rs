@@ -11,6 +11,8 @@
 //! ```
 //! Numbers are little-endian.
 
+use std::path::PathBuf;
+
 use crate::mail::{RecipientNo, RunNo, State};
 
 use super::checkpoint::Start;
@@ -105,7 +107,7 @@ impl Aside {
             }
             Ok(())
         };
-        // The visitor has nothing to object to.
+        // These records were written by this process.
         let _ = self.each(&mut note);
         outcomes
     }
@@ -113,15 +115,17 @@ impl Aside {
     /// Hands its records to `visit`, in order; says how many outcomes are among them.
     ///
     /// # Errors
-    /// What `visit` says.
+    /// A newer mailrun set it aside, or what `visit` says.
     pub(super) fn each(
         &self,
         visit: &mut dyn FnMut(Lsn, u32, Record) -> Result<(), StoreError>,
     ) -> Result<u64, StoreError> {
         let mut outcomes = 0;
         for frame in frames(&self.frames) {
-            let record = Record::read(frame.kind, frame.payload);
-            let record = record.expect("what was set aside is whole, and of this version");
+            let record = Record::read(frame.kind, frame.payload).map_err(|_| StoreError::Newer {
+                file: PathBuf::from("journal.aside"),
+                version: frame.payload.first().copied().unwrap_or_default(),
+            })?;
             outcomes += u64::from(matches!(record, Record::Outcome(_)));
             visit(frame.lsn, frame.epoch, record)?;
         }

@@ -123,3 +123,25 @@ async fn a_reader_without_the_lock_counts_what_is_aside() {
         [State::Accepted, State::Rejected, State::Uncertain, State::Pending].map(|state| tally.of(state));
     assert_eq!(known, [2, 1, 1, 2]);
 }
+
+#[tokio::test]
+async fn what_a_newer_mailrun_set_aside_is_left_to_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let state = folder.path().join(".mailrun");
+    let mut disk = ForgetfulDisk::default();
+    fail(&disk, &state).await;
+    // Behind the title, the number and the epoch stands the first frame; its payload begins with a version.
+    let mut octets = disk.aside().remove(0);
+    let (frame, end) = (20, octets.len() - 32);
+    let length = crate::store::frame::length(&octets[frame..]);
+    octets[frame + crate::store::frame::HEAD] = 9;
+    let checksum = crc32c::crc32c(&octets[frame..frame + length - 4]).to_le_bytes();
+    octets[frame + length - 4..frame + length].copy_from_slice(&checksum);
+    let hash = blake3::hash(&octets[..end]);
+    octets[end..].copy_from_slice(hash.as_bytes());
+    disk.fail_sync_after(u64::MAX);
+    disk.set_aside(&octets).unwrap();
+    let refused = Store::open_on(Box::new(disk.clone()), &state, OPTIONS, &moment(10)).map(|_| ());
+    assert!(matches!(refused, Err(StoreError::Newer { version: 9, .. })), "{refused:?}");
+    assert_eq!(disk.aside(), [octets], "it is still there");
+}
