@@ -37,7 +37,7 @@ const ARROWS: [(&str, &[&str]); 14] = [
 const FOR_TESTS: [&str; 1] = ["sandbox"];
 
 /// Outside crates that have a home; those not named here are free.
-const HOMES: [(&str, &[&str]); 18] = [
+const HOMES: [(&str, &[&str]); 28] = [
     ("clap", &["cli"]),
     ("indicatif", &["cli"]),
     ("miette", &["cli"]),
@@ -48,6 +48,16 @@ const HOMES: [(&str, &[&str]); 18] = [
     ("sled", &["store"]),
     ("handlebars", &["compose"]),
     ("mail_auth", &["compose"]),
+    ("css_inline", &["compose"]),
+    ("html2text", &["compose", "cli"]),
+    ("mrml", &["compose"]),
+    ("pulldown_cmark", &["compose"]),
+    ("icu_calendar", &["compose"]),
+    ("icu_datetime", &["compose"]),
+    ("icu_decimal", &["compose"]),
+    ("icu_locale_core", &["compose", "campaign"]),
+    ("icu_plurals", &["compose"]),
+    ("mime_guess", &["campaign"]),
     ("csv", &["campaign"]),
     // The cli reads one file of its own: `sandbox --persona`.
     ("toml", &["campaign", "cli"]),
