@@ -160,6 +160,9 @@ fn content() -> Content {
             mailto: Some(Address::parse("unsubscribe@example.com").expect("an address")),
         },
         eight_bit: false,
+        wordings: Vec::new(),
+        variants: Vec::new(),
+        language_column: None,
     }
 }
 

@@ -136,6 +136,14 @@ struct Schedule {
     notify: Option<Notify>,
 }
 
+/// The columns of a list, and what is said of single ones.
+struct Columns {
+    names: Vec<String>,
+    defaults: BTreeMap<String, String>,
+    split: BTreeMap<String, String>,
+    language: Option<usize>,
+}
+
 impl Draft<'_> {
     /// The campaign, or nothing where a fault in `sheet` says why. Goes on after a fault, so that every
     /// fault is found.
@@ -163,19 +171,16 @@ impl Draft<'_> {
         let unsubscribe = meanings::unsubscribe(&text.unsubscribe, sheet);
         let schedule = self.schedule(&zone, sheet);
         let (relays, relay_places) = self.relays(sheet);
-        let by_column = read.as_ref().map(|(columns, _)| {
-            let split = Self::by_column(&text.list.split, columns, sheet);
-            (Self::by_column(&text.defaults, columns, sheet), split)
-        });
-        for separator in text.list.split.values().filter(|separator| separator.get_ref().is_empty()) {
-            sheet.wrong(separator.span(), Wrong::new("a separator cannot be empty"));
-        }
-        let (list, (columns, notes), (defaults, split), from) = (list?, read?, by_column?, from?);
+        let columns = read.map(|(columns, notes)| (self.by_columns(columns, sheet), notes));
+        let (list, (Columns { names: columns, defaults, split, language }, notes), from) =
+            (list?, columns?, from?);
         let places = Places {
             from: Self::place_of(text.from.as_ref(), sheet),
             relays: relay_places,
             file: Some(sheet.place(0..0)),
         };
+        let mut wordings = templates.wordings.into_iter();
+        let first = wordings.next()?;
         let content = Content {
             campaign: self.name.to_owned(),
             edition: 1,
@@ -183,9 +188,9 @@ impl Draft<'_> {
             reverse_path: bounce.unwrap_or_else(|| from.address.clone()),
             from,
             reply_to,
-            subject: templates.subject?,
-            text: templates.text,
-            html: templates.html,
+            subject: first.subject,
+            text: first.text,
+            html: first.html,
             partials: templates.partials,
             headers,
             list_id,
@@ -197,6 +202,9 @@ impl Draft<'_> {
             to,
             unsubscribe,
             eight_bit: text.send.eight_bit.unwrap_or(false),
+            wordings: wordings.collect(),
+            variants: templates.variants,
+            language_column: language,
         };
         let Schedule { start, hours, retry, stop_if, max_uncertain, notify } = schedule;
         let name = self.name.to_owned();
@@ -289,6 +297,24 @@ impl Draft<'_> {
         Some((columns, opened.notes().to_vec()))
     }
 
+    /// What the settings say of single columns.
+    fn by_columns(&self, columns: Vec<String>, sheet: &mut Sheet) -> Columns {
+        let text = self.text;
+        let split = Self::by_column(&text.list.split, &columns, sheet);
+        for separator in text.list.split.values().filter(|separator| separator.get_ref().is_empty()) {
+            sheet.wrong(separator.span(), Wrong::new("a separator cannot be empty"));
+        }
+        let language = text.list.language.as_ref().and_then(|named| {
+            let found = columns.iter().position(|column| column == named.get_ref());
+            if found.is_none() {
+                Self::no_column(named, &columns, sheet);
+            }
+            found
+        });
+        let defaults = Self::by_column(&text.defaults, &columns, sheet);
+        Columns { names: columns, defaults, split, language }
+    }
+
     /// Settings for single columns, each of which must exist.
     fn by_column(
         typed: &BTreeMap<Text, Text>,
@@ -296,15 +322,19 @@ impl Draft<'_> {
         sheet: &mut Sheet,
     ) -> BTreeMap<String, String> {
         for name in typed.keys().filter(|name| !columns.contains(name.get_ref())) {
-            let wrong = Wrong::new(format!("the list has no column `{}`", name.get_ref()));
-            let near = nearest(name.get_ref(), columns.iter().map(String::as_str));
-            let hint = match near {
-                Some(near) => format!("did you mean `{near}`?"),
-                None => format!("the columns are {}", columns.join(", ")),
-            };
-            sheet.wrong(name.span(), wrong.hint(hint));
+            Self::no_column(name, columns, sheet);
         }
         typed.iter().map(|(name, value)| (name.get_ref().clone(), value.get_ref().clone())).collect()
+    }
+
+    fn no_column(name: &Text, columns: &[String], sheet: &mut Sheet) {
+        let wrong = Wrong::new(format!("the list has no column `{}`", name.get_ref()));
+        let near = nearest(name.get_ref(), columns.iter().map(String::as_str));
+        let hint = match near {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => format!("the columns are {}", columns.join(", ")),
+        };
+        sheet.wrong(name.span(), wrong.hint(hint));
     }
 
     fn relays(&self, sheet: &mut Sheet) -> (Vec<RelayName>, BTreeMap<RelayName, Place>) {

@@ -12,7 +12,7 @@
 //! - `terms`: durations, rates, days and the other small words of a setting;
 //! - `settings`: what `campaign.toml` says;
 //! - [`load`](Campaign): what a campaign means;
-//! - `templates`: its subject, bodies and partials;
+//! - `templates`: its subject, bodies and partials; `wordings`: those of other variants and languages;
 //! - [`relays`](Relays): what `relays.toml` says and means;
 //! - [`presets`](Preset): what is known of providers;
 //! - [`choose`](choose()): which relays a campaign uses, and whether they fit it;
@@ -39,6 +39,7 @@ mod settings;
 mod sheet;
 mod templates;
 mod terms;
+mod wordings;
 mod workspace;
 
 pub use choose::choose;

@@ -21,7 +21,6 @@ pub(super) const LATER: &[&str] = &[
     "dkim",
     "sign",
     "group_by",
-    "variants",
     "ab",
     "winner",
     "verp",
@@ -47,6 +46,19 @@ pub(super) struct CampaignText {
     pub(super) defaults: BTreeMap<Text, Text>,
     pub(super) send: SendText,
     pub(super) unsubscribe: UnsubscribeText,
+    pub(super) subjects: BTreeMap<Text, Text>,
+    pub(super) variants: Vec<Spanned<VariantText>>,
+}
+
+/// One `[[variants]]`: what is compared with the others.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct VariantText {
+    pub(super) name: Option<Text>,
+    pub(super) share: Option<Spanned<u32>>,
+    pub(super) subject: Option<Text>,
+    pub(super) subjects: BTreeMap<Text, Text>,
+    pub(super) template: Option<Text>,
 }
 
 /// `[list]`: where the recipients are.
@@ -59,6 +71,7 @@ pub(super) struct ListText {
     pub(super) email: Option<Text>,
     pub(super) name: Option<Text>,
     pub(super) split: BTreeMap<Text, Text>,
+    pub(super) language: Option<Text>,
     #[serde(rename = "where")]
     pub(super) filter: Option<Text>,
 }

@@ -1,17 +1,20 @@
-//! The subject, the bodies and the partials of a campaign.
+//! The subjects, the bodies and the partials of a campaign.
 //!
 //! `template = "autumn"` stands for `templates/autumn/{subject,body.txt,body.html}.hbs`; the subject may
 //! stand in `campaign.toml` instead. Partials come from `templates/partials` and from the template's own
-//! `partials` folder, whose names win. The texts are taken as they are and not understood here.
+//! `partials` folder, whose names win. `[[variants]]` may each have a subject or a template of their own, and
+//! `body.de.html.hbs` is the same in German (see `wordings`). The texts are taken as they are and not understood
+//! here.
 
 use std::collections::BTreeMap;
 
-use crate::mail::{Fault, Source, nearest};
+use crate::mail::{Fault, Source, Variant, Wording, nearest};
 
 use super::files::{FileError, Files};
 use super::meanings;
 use super::settings::CampaignText;
 use super::sheet::{Sheet, Wrong};
+use super::wordings::{self, Letter};
 
 /// The folder of all templates, and in it and in each template that of partials.
 const TEMPLATES: &str = "templates";
@@ -20,9 +23,9 @@ const PARTIALS: &str = "partials";
 /// What was found of a campaign's templates.
 #[derive(Debug, Default)]
 pub(super) struct Templates {
-    pub(super) subject: Option<Source>,
-    pub(super) text: Option<Source>,
-    pub(super) html: Option<Source>,
+    /// Subject and bodies, the first first; empty only where a fault says why.
+    pub(super) wordings: Vec<Wording>,
+    pub(super) variants: Vec<Variant>,
     pub(super) partials: BTreeMap<String, Source>,
     /// Every file that was read, with the hash of its text.
     pub(super) sources: Vec<(String, blake3::Hash)>,
@@ -30,39 +33,98 @@ pub(super) struct Templates {
 
 /// Reads the templates of campaign `campaign`; what is wrong goes to `sheet`.
 pub(super) fn read(files: &Files, campaign: &str, text: &CampaignText, sheet: &mut Sheet) -> Templates {
-    let name = text.template.as_ref().map_or(campaign, |name| name.get_ref());
-    let mut templates = Templates::default();
-    let folder = format!("{TEMPLATES}/{name}");
-    if name.is_empty() || name.split('/').any(|part| matches!(part, "" | "." | "..")) || name == PARTIALS {
-        let span = text.template.as_ref().map_or(0..0, toml::Spanned::span);
-        sheet.wrong(span, Wrong::new(format!("{name:?} cannot be the name of a template")));
-        return templates;
-    }
-    let subject_file = templates.file(files, &format!("{folder}/subject.hbs"), sheet);
-    templates.text = templates.file(files, &format!("{folder}/body.txt.hbs"), sheet);
-    templates.html = templates.file(files, &format!("{folder}/body.html.hbs"), sheet);
-    for folder in [format!("{TEMPLATES}/{PARTIALS}"), format!("{folder}/{PARTIALS}")] {
-        templates.read_partials(files, &folder, sheet);
-    }
-    for mjml in ["body.mjml", "body.mjml.hbs"] {
-        if !matches!(files.text(&format!("{folder}/{mjml}")), Err(FileError::Missing)) {
-            let fault = Fault::error(format!("{folder}/{mjml}: MJML is not in this version of mailrun"));
-            sheet.push(fault.hint("write body.html.hbs"));
+    let mut templates =
+        Templates { variants: wordings::variants(&text.variants, sheet), ..Templates::default() };
+    let shared = format!("{TEMPLATES}/{PARTIALS}");
+    templates.read_partials(files, &shared, sheet);
+    let mut folders: Vec<String> = Vec::new();
+    for (variant, letter) in wordings::letters(campaign, text).into_iter().enumerate() {
+        let Some(folder) = folder_of(&letter, sheet) else { continue };
+        if !folders.contains(&folder) {
+            templates.read_partials(files, &format!("{folder}/{PARTIALS}"), sheet);
+            folders.push(folder.clone());
         }
+        templates.letter(files, (variant, &letter), &folder, sheet);
     }
-    templates.subject = the_subject(text, subject_file, &folder, sheet);
-    if templates.text.is_none() && templates.html.is_none() {
-        no_body(files, text, &folder, sheet);
-    }
+    wordings::judge_languages(text, &templates.wordings, sheet);
     templates
 }
 
 impl Templates {
+    /// Reads what a variant says, in every language that it is there in.
+    fn letter(
+        &mut self,
+        files: &Files,
+        (variant, letter): (usize, &Letter<'_>),
+        folder: &str,
+        sheet: &mut Sheet,
+    ) {
+        let subject_file = self.file(files, &format!("{folder}/subject.hbs"), sheet);
+        let text = self.file(files, &format!("{folder}/body.txt.hbs"), sheet);
+        let html = self.file(files, &format!("{folder}/body.html.hbs"), sheet);
+        for mjml in ["body.mjml", "body.mjml.hbs"] {
+            if !matches!(files.text(&format!("{folder}/{mjml}")), Err(FileError::Missing)) {
+                let fault = Fault::error(format!("{folder}/{mjml}: MJML is not in this version of mailrun"));
+                sheet.push(fault.hint("write body.html.hbs"));
+            }
+        }
+        let subject = the_subject(letter, subject_file, folder, sheet);
+        if text.is_none() && html.is_none() {
+            no_body(files, letter, folder, sheet);
+        }
+        let Some(subject) = subject else { return };
+        let first = Wording { variant, language: None, subject, text, html };
+        let others = self.languages((files, folder), letter, &first, sheet);
+        self.wordings.push(first);
+        self.wordings.extend(others);
+    }
+
+    /// What `first` is in other languages: `subject.de.hbs`, `body.de.txt.hbs`, `body.de.html.hbs`, and
+    /// `subjects = { de = ".." }`.
+    fn languages(
+        &mut self,
+        (files, folder): (&Files, &str),
+        letter: &Letter<'_>,
+        first: &Wording,
+        sheet: &mut Sheet,
+    ) -> Vec<Wording> {
+        let names = match files.names(folder, ".hbs") {
+            Ok(names) => names,
+            Err(error) => {
+                sheet.push(Fault::error(format!("{folder}: {}", meanings::told(&error))));
+                Vec::new()
+            }
+        };
+        let mut found = Vec::new();
+        for tag in wordings::languages(&names, letter, sheet) {
+            let mut file = |name: String| self.file(files, &format!("{folder}/{name}.hbs"), sheet);
+            let name_of = |start: &str, end: &str| {
+                let is_meant = |name: &&String| wordings::is_in(name, start, &tag, end);
+                names.iter().find(is_meant).cloned()
+            };
+            let text = name_of("body.", ".txt").and_then(&mut file);
+            let html = name_of("body.", ".html").and_then(&mut file);
+            let subject = name_of("subject.", "").and_then(&mut file).map(wordings::one_line);
+            let subject = wordings::subject_in(letter, &tag, subject, sheet).unwrap_or_else(|| {
+                let what = format!("{folder}: there is a body in `{tag}` and no subject");
+                sheet.push(Fault::warning(what).hint(format!("write {folder}/subject.{tag}.hbs")));
+                first.subject.clone()
+            });
+            // A letter never mixes two languages; one that only has a subject of its own has the bodies of all.
+            let own = text.is_some() || html.is_some();
+            let (text, html) = if own { (text, html) } else { (first.text.clone(), first.html.clone()) };
+            found.push(Wording { variant: first.variant, language: Some(tag), subject, text, html });
+        }
+        found
+    }
+
     /// A file that need not be there.
     fn file(&mut self, files: &Files, path: &str, sheet: &mut Sheet) -> Option<Source> {
         match files.text(path) {
             Ok(text) => {
-                self.sources.push((path.to_owned(), blake3::hash(text.as_bytes())));
+                if self.sources.iter().all(|(known, _)| known != path) {
+                    self.sources.push((path.to_owned(), blake3::hash(text.as_bytes())));
+                }
                 Some(Source::file(path, text))
             }
             Err(FileError::Missing) => None,
@@ -74,22 +136,43 @@ impl Templates {
     }
 
     fn read_partials(&mut self, files: &Files, folder: &str, sheet: &mut Sheet) {
-        match files.names(folder, ".hbs") {
-            Ok(names) => {
-                for name in names {
-                    if let Some(partial) = self.file(files, &format!("{folder}/{name}.hbs"), sheet) {
-                        self.partials.insert(name, partial);
-                    }
-                }
+        let names = match files.names(folder, ".hbs") {
+            Ok(names) => names,
+            Err(error) => {
+                return sheet.push(Fault::error(format!("{folder}: {}", meanings::told(&error))));
             }
-            Err(error) => sheet.push(Fault::error(format!("{folder}: {}", meanings::told(&error)))),
+        };
+        let shared = format!("{TEMPLATES}/{PARTIALS}/");
+        for name in names {
+            let Some(partial) = self.file(files, &format!("{folder}/{name}.hbs"), sheet) else { continue };
+            if let Some(other) = self.partials.get(&name)
+                && !other.file.starts_with(&shared)
+                && other.text() != partial.text()
+            {
+                let what = format!("the partial {name} is another in {} and in {folder}", other.file);
+                sheet.push(Fault::error(what).hint("variants share their partials: give one another name"));
+            }
+            self.partials.insert(name, partial);
         }
     }
 }
 
+/// The folder of a letter's template.
+fn folder_of(letter: &Letter<'_>, sheet: &mut Sheet) -> Option<String> {
+    let name = letter.template_name();
+    if name.is_empty() || name.split('/').any(|part| matches!(part, "" | "." | "..")) || name == PARTIALS {
+        let span = letter.template.map_or(0..0, toml::Spanned::span);
+        sheet.wrong(span, Wrong::new(format!("{name:?} cannot be the name of a template")));
+        return None;
+    }
+    Some(format!("{TEMPLATES}/{name}"))
+}
+
 /// The one subject, from the file or from the settings.
-fn the_subject(text: &CampaignText, file: Option<Source>, folder: &str, sheet: &mut Sheet) -> Option<Source> {
-    match (&text.subject, file) {
+fn the_subject(letter: &Letter<'_>, file: Option<Source>, folder: &str, sheet: &mut Sheet) -> Option<Source> {
+    match (letter.subject, file) {
+        // The subject of a template that a variant chose is nearer than that of the campaign.
+        (Some(_), Some(file)) if letter.subject_is_the_campaigns() => Some(wordings::one_line(file)),
         (Some(typed), Some(file)) => {
             let wrong = Wrong::new(format!("the subject stands here and in {}", file.file));
             sheet.wrong(typed.span(), wrong.hint("keep one of the two"));
@@ -100,20 +183,16 @@ fn the_subject(text: &CampaignText, file: Option<Source>, folder: &str, sheet: &
             None
         }
         (Some(typed), None) => Some(sheet.source(typed)),
-        (None, Some(mut file)) => {
-            // An editor's last line break is no part of a subject.
-            file.span.end = file.document.trim_end_matches(['\r', '\n']).len();
-            Some(file)
-        }
+        (None, Some(file)) => Some(wordings::one_line(file)),
         (None, None) => {
             let hint = format!("write subject = \"..\" in campaign.toml, or {folder}/subject.hbs");
-            sheet.wrong(0..0, Wrong::new("there is no subject").hint(hint));
+            sheet.wrong(letter.span.clone(), Wrong::new("there is no subject").hint(hint));
             None
         }
     }
 }
 
-fn no_body(files: &Files, text: &CampaignText, folder: &str, sheet: &mut Sheet) {
+fn no_body(files: &Files, letter: &Letter<'_>, folder: &str, sheet: &mut Sheet) {
     let known = files.names(TEMPLATES, "").unwrap_or_default();
     let name = folder.rsplit('/').next().unwrap_or_default();
     let exists = known.iter().any(|known| known == name);
@@ -127,7 +206,7 @@ fn no_body(files: &Files, text: &CampaignText, folder: &str, sheet: &mut Sheet) 
         Some(near) => format!("did you mean {near:?}?"),
         None => format!("write {folder}/body.txt.hbs or {folder}/body.html.hbs"),
     };
-    match &text.template {
+    match letter.template {
         Some(typed) => sheet.wrong(typed.span(), wrong.hint(hint)),
         None => sheet.wrong(0..0, wrong.hint(hint)),
     }

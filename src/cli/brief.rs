@@ -54,6 +54,14 @@ impl Brief<'_> {
         if let Some(subject) = &self.subject {
             page.fact("subject", &escape::line(subject));
         }
+        for (name, counts) in [("variants", &report.variants), ("languages", &report.languages)] {
+            let each =
+                counts.iter().map(|(name, count)| format!("{} {}", escape::line(name), number(*count)));
+            let each = each.collect::<Vec<_>>().join(", ");
+            if !each.is_empty() {
+                page.fact(name, &each);
+            }
+        }
         page.fact("from", &escape::line(&self.planned.content.from.to_string()));
         page.fact("through", &self.relays());
         page.fact("until", &self.end());

@@ -67,6 +67,11 @@ fn text(life: &Life, zone: &TimeZone) -> String {
     if !life.message_id.is_empty() {
         page.fact("message-id", &escape::line(&life.message_id));
     }
+    for (name, choice) in [("variant", &life.variant), ("language", &life.language)] {
+        if !choice.is_empty() {
+            page.fact(name, &escape::line(choice));
+        }
+    }
     if let Some(suppression) = &life.suppressed {
         let reason = if suppression.reason.is_empty() { "no reason given" } else { &suppression.reason };
         page.fact(
@@ -135,6 +140,8 @@ fn as_json(life: &Life) -> serde_json::Value {
         "email": life.email,
         "state": life.state,
         "excluded": life.excluded,
+        "variant": life.variant,
+        "language": life.language,
         "suppressed": life.suppressed,
         "message_id": life.message_id,
         "fields": life.fields.iter().cloned().collect::<std::collections::BTreeMap<_, _>>(),
@@ -168,6 +175,8 @@ mod tests {
             message_id: "<x@example.com>".into(),
             suppressed: None,
             excluded: None,
+            variant: "question".into(),
+            language: String::new(),
         }
     }
 
@@ -179,6 +188,7 @@ ada@example.com: rejected
 
   row         17
   message-id  <x@example.com>
+  variant     question
 
   what the list says
     first_name: Ada

@@ -53,7 +53,8 @@ impl Composer {
         let encoding = self.bodies(&mut out, rendered);
         if out.len() > LARGEST {
             let unsound = Unsound::TooLarge { limit: LARGEST };
-            return Err(self.fault(recipient, "message", self.subject(), self.subject().stop(unsound)));
+            let subject = self.parts.letters[rendered.wording].subject();
+            return Err(self.fault(recipient, "message", subject, subject.stop(unsound)));
         }
         Ok(Assembled { octets: out, covered, eight_bit: eight_bit || encoding == Transport::EightBit })
     }
@@ -62,11 +63,12 @@ impl Composer {
         let fail = |what: &str, template: &Template, unsound| {
             self.fault(recipient, what, template, template.stop(unsound))
         };
+        let subject = self.parts.letters[rendered.wording].subject();
         out.extend_from_slice(&self.skeleton);
         self.to(out, recipient, rendered)
-            .map_err(|unsound| fail("name", self.parts.name.as_ref().unwrap_or(self.subject()), unsound))?;
+            .map_err(|unsound| fail("name", self.parts.name.as_ref().unwrap_or(subject), unsound))?;
         headers::unstructured(out, "Subject", &rendered.subject)
-            .map_err(|unsound| fail("subject", self.subject(), unsound))?;
+            .map_err(|unsound| fail("subject", subject, unsound))?;
         if let Some(id) = &self.content.list_id {
             headers::plain(out, "List-Id", &format!("<{id}>"));
         }

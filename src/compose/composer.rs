@@ -56,12 +56,19 @@ pub struct Composer {
 /// The templates of a message, compiled.
 #[derive(Default)]
 pub(super) struct Parts {
-    pub(super) subject: Option<Template>,
-    pub(super) text: Option<Template>,
-    pub(super) html: Option<Template>,
+    /// In the order of [`Content::all_words`], never none.
+    pub(super) letters: Vec<Letter>,
     pub(super) headers: Vec<(String, Template)>,
     pub(super) name: Option<Template>,
     pub(super) link: Option<Template>,
+}
+
+/// The templates of one wording.
+#[derive(Default)]
+pub(super) struct Letter {
+    pub(super) subject: Option<Template>,
+    pub(super) text: Option<Template>,
+    pub(super) html: Option<Template>,
 }
 
 /// Stands for what is set when a message is sent.
@@ -81,19 +88,20 @@ impl Composer {
             return Err(survey.faults);
         }
         let mut parts = Parts::default();
+        parts.letters.resize_with(content.all_words().count(), Letter::default);
         for part in survey.parts {
             let manner = match part.role {
-                Role::Html => (Language::Html, Lines::Sent),
-                Role::Text => (Language::Plain, Lines::Sent),
-                Role::Subject | Role::Header(_) | Role::Name | Role::UnsubscribeUrl => {
+                Role::Html(_) => (Language::Html, Lines::Sent),
+                Role::Text(_) => (Language::Plain, Lines::Sent),
+                Role::Subject(_) | Role::Header(_) | Role::Name | Role::UnsubscribeUrl => {
                     (Language::Plain, Lines::Given)
                 }
             };
             let template = Template::new(part.parsed, part.used, &names, &partials.parsed, manner);
             match part.role {
-                Role::Subject => parts.subject = Some(template),
-                Role::Text => parts.text = Some(template),
-                Role::Html => parts.html = Some(template),
+                Role::Subject(wording) => parts.letters[wording].subject = Some(template),
+                Role::Text(wording) => parts.letters[wording].text = Some(template),
+                Role::Html(wording) => parts.letters[wording].html = Some(template),
                 Role::Header(name) => parts.headers.push((name.to_owned(), template)),
                 // A grouped message names nobody.
                 Role::Name => parts.name = (content.mode == Mode::Personal).then_some(template),
@@ -175,6 +183,7 @@ impl Composer {
     pub fn variant(&self, recipient: &Recipient) -> u128 {
         let row = Row { recipient, token: "", unsubscribe_url: "" };
         let mut hasher = blake3::Hasher::new();
+        hasher.update(&(self.content.wording_of(recipient) as u64).to_be_bytes());
         for number in &self.used {
             let text = self.engine.names().value(*number).1.text(&row);
             hasher.update(&(text.len() as u64).to_be_bytes());
@@ -204,10 +213,6 @@ impl Composer {
     #[cfg(test)]
     pub(super) fn templates(&self) -> (Vec<&Template>, &Engine, &BTreeSet<usize>) {
         (self.parts.body().collect(), &self.engine, &self.needs)
-    }
-
-    pub(super) fn subject(&self) -> &Template {
-        self.parts.subject.as_ref().expect("every content has a subject, and the survey keeps it")
     }
 
     pub(super) fn fault(
@@ -242,11 +247,18 @@ impl Composer {
     }
 }
 
+impl Letter {
+    pub(super) fn subject(&self) -> &Template {
+        self.subject.as_ref().expect("every wording has a subject, and the survey keeps it")
+    }
+}
+
 impl Parts {
     /// All templates but the link.
     fn body(&self) -> impl Iterator<Item = &Template> {
+        let letters = self.letters.iter().flat_map(|letter| [&letter.subject, &letter.text, &letter.html]);
         let headers = self.headers.iter().map(|(_, template)| template);
-        [&self.subject, &self.text, &self.html, &self.name].into_iter().flatten().chain(headers)
+        letters.chain([&self.name]).flatten().chain(headers)
     }
 
     fn all(&self) -> impl Iterator<Item = &Template> {

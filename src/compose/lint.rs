@@ -59,12 +59,13 @@ pub(super) struct Part<'a> {
     pub(super) used: BTreeSet<usize>,
 }
 
-/// What a template makes.
+/// What a template makes. What is there for each wording has the place of it in
+/// [`Content::all_words`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Role<'a> {
-    Subject,
-    Text,
-    Html,
+    Subject(usize),
+    Text(usize),
+    Html(usize),
     Header(&'a str),
     Name,
     UnsubscribeUrl,
@@ -97,9 +98,9 @@ impl<'a> Survey<'a> {
         partials: &BTreeMap<&str, Parsed<'_>>,
     ) {
         let (language, forbidden) = match role {
-            Role::Html => (Language::Html, None),
+            Role::Html(_) => (Language::Html, None),
             Role::UnsubscribeUrl => (Language::Plain, Some(UNSUBSCRIBE_URL)),
-            Role::Subject | Role::Text | Role::Header(_) | Role::Name => (Language::Plain, None),
+            Role::Subject(_) | Role::Text(_) | Role::Header(_) | Role::Name => (Language::Plain, None),
         };
         let found = walk::walk(&parsed, partials, names, language, forbidden);
         for fault in found.faults {
@@ -111,7 +112,7 @@ impl<'a> Survey<'a> {
     }
 
     fn settings(&mut self, content: &Content) {
-        if content.text.is_none() && content.html.is_none() {
+        if content.all_words().any(|words| words.text.is_none() && words.html.is_none()) {
             self.faults.push(Fault::error("there is neither a text nor an HTML body"));
         }
         for (name, source) in &content.headers {
@@ -187,9 +188,14 @@ impl<'a> Survey<'a> {
 /// The templates of a message, in its order.
 fn templates(content: &Content) -> impl Iterator<Item = (Role<'_>, &Source)> {
     let headers = content.headers.iter().map(|(name, source)| (Role::Header(name.as_str()), source));
-    std::iter::once((Role::Subject, &content.subject))
-        .chain(content.text.iter().map(|source| (Role::Text, source)))
-        .chain(content.html.iter().map(|source| (Role::Html, source)))
+    let words = content.all_words().enumerate().flat_map(|(place, words)| {
+        let bodies = [
+            words.text.map(|text| (Role::Text(place), text)),
+            words.html.map(|html| (Role::Html(place), html)),
+        ];
+        std::iter::once((Role::Subject(place), words.subject)).chain(bodies.into_iter().flatten())
+    });
+    words
         .chain(headers)
         .chain(content.name.iter().map(|source| (Role::Name, source)))
         .chain(content.unsubscribe.url.iter().map(|source| (Role::UnsubscribeUrl, source)))

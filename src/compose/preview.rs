@@ -38,7 +38,7 @@ impl Preview {
         octets: Bytes,
         digest: Digest,
     ) -> Self {
-        let Rendered { name, subject, ways_out, headers: own, text, html } = rendered;
+        let Rendered { wording: _, name, subject, ways_out, headers: own, text, html } = rendered;
         let to = match (content.mode, &content.to) {
             (Mode::Personal, _) => Mailbox { name, address: recipient.address.clone() }.to_string(),
             (Mode::Grouped, Some(to)) => to.to_string(),

@@ -19,6 +19,8 @@ const KEPT: usize = 256 << 10;
 /// Everything of a message that differs from one to the next, before it is encoded.
 #[derive(Debug)]
 pub(super) struct Rendered {
+    /// Which of the wordings it is.
+    pub(super) wording: usize,
     /// The display name in To; empty: none.
     pub(super) name: String,
     pub(super) subject: String,
@@ -76,19 +78,22 @@ impl Composer {
                 body.map_err(|stop| fail(what, template, stop))
             })
         };
-        let subject = header("subject", self.subject())?;
+        let wording = self.content.wording_of(recipient);
+        let letter = &self.parts.letters[wording];
+        let subject = header("subject", letter.subject())?;
         let name = self.parts.name.as_ref().map(|template| header("name", template)).transpose()?;
         let own = self.parts.headers.iter().map(|(name, template)| header(name, template));
         let rendered = Rendered {
+            wording,
             subject,
             name: name.unwrap_or_default(),
             headers: own.collect::<Result<_, RowFault>>()?,
-            text: body("text", self.parts.text.as_ref(), &mut blank.text).transpose()?,
-            html: body("html", self.parts.html.as_ref(), &mut blank.html).transpose()?,
+            text: body("text", letter.text.as_ref(), &mut blank.text).transpose()?,
+            html: body("html", letter.html.as_ref(), &mut blank.html).transpose()?,
             ways_out,
         };
         if rendered.subject.is_empty() {
-            return Err(fail("subject", self.subject(), self.subject().stop(Unsound::Empty)));
+            return Err(fail("subject", letter.subject(), letter.subject().stop(Unsound::Empty)));
         }
         Ok(rendered)
     }

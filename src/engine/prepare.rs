@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::compose::Composer;
-use crate::mail::{Batches, Content, Mode, PlanId, Source};
+use crate::mail::{Batches, Content, Mode, PlanId, Source, Wording};
 use crate::store::{History, Plan, PlanHead, PlanWriter, plans, remove_plan};
 
 use super::desk::{Desk, composer};
@@ -104,7 +104,8 @@ impl Desk {
         let keys = self.keys()?;
         let composer = composer(Arc::clone(&content), &keys, PlanId([0; 16]))?;
         let known = Known { already: self.already(&history, edition)?, ..self.suppressed()? };
-        let (writer, survey) = self.write(&composer, request.render, &known, watch)?;
+        let mut counts = vec![0; content.all_words().count()];
+        let (writer, survey) = self.write(&composer, (request.render, &mut counts), &known, watch)?;
         if request.render == Render::Strict
             && let Some(unfit) = survey.unfit(request.invalid)
         {
@@ -122,6 +123,7 @@ impl Desk {
         let frozen = Frozen { id, content: &content, batches: &batches, domains };
         let mut report =
             self.foretell(&relays, frozen, &history).with(survey.excluded(), self.campaign.notes.clone());
+        report = report.in_words(&content, &counts);
         report.state_bytes = self.state_bytes(&batches)?;
         let tested = was_tested(&history, state, &content);
         let left_out = survey.planned.samples.into_iter().map(LeftOut::from).collect();
@@ -152,11 +154,12 @@ impl Desk {
         self.nobody_twice(&plan, &history)?;
         let content = Arc::new(plan.head().content.clone());
         let composer = composer(Arc::clone(&content), &self.keys()?, id)?;
-        check_plan(&plan, &composer)?;
+        let counts = check_plan(&plan, &composer)?;
         let notes = self.campaign.notes.clone();
         let domains = domains(&self.relays, || Ok(Arc::clone(&plan)))?;
         let frozen = Frozen { id, content: &content, batches: plan.batches(), domains };
         let mut report = self.foretell(&self.relays, frozen, &history).with(plan.head().excluded, notes);
+        report = report.in_words(&content, &counts);
         report.state_bytes = self.state_bytes(plan.batches())?;
         let tested = was_tested(&history, state, &content);
         Ok(Planned { id, report, content, left_out: Vec::new(), tested })
@@ -173,9 +176,16 @@ impl Desk {
                 edits.push(format!("{name}{file}"));
             }
         };
-        compare("the subject", Some(&then.subject), Some(&now.subject));
-        compare("the text body", then.text.as_ref(), now.text.as_ref());
-        compare("the HTML body", then.html.as_ref(), now.html.as_ref());
+        let mut words = (then.all_words(), now.all_words());
+        loop {
+            let (then, now) = (words.0.next(), words.1.next());
+            if then.is_none() && now.is_none() {
+                break;
+            }
+            compare("the subject", then.map(|words| words.subject), now.map(|words| words.subject));
+            compare("the text body", then.and_then(|words| words.text), now.and_then(|words| words.text));
+            compare("the HTML body", then.and_then(|words| words.html), now.and_then(|words| words.html));
+        }
         for name in then.partials.keys().chain(now.partials.keys()).collect::<std::collections::BTreeSet<_>>()
         {
             compare(&format!("the partial {name}"), then.partials.get(name), now.partials.get(name));
@@ -221,18 +231,21 @@ impl Desk {
         Ok(crate::plan::state_bytes(u64::from(batches.recipients()), u64::from(batches.len()), list))
     }
 
-    /// Goes through the list and writes down who is written to, in the order of the list.
+    /// Goes through the list and writes down who is written to, in the order of the list; counts them by their
+    /// wording.
     fn write(
         &self,
         composer: &Composer,
-        render: Render,
+        (render, counts): (Render, &mut [u64]),
         known: &Known,
         watch: &dyn Fn(u64),
     ) -> Result<(PlanWriter, Survey), EngineError> {
+        let content = &self.campaign.content;
         let mut writer = PlanWriter::create(self.workspace.state_dir())?;
         let survey = self.surveyor(composer, render, known).survey(
             &mut |recipient| {
                 writer.push(recipient)?;
+                counts[content.wording_of(recipient)] += 1;
                 Ok(())
             },
             watch,
@@ -291,8 +304,15 @@ pub(super) fn frozen_content(content: &Content, edition: u32) -> Content {
     let each = |sources: &BTreeMap<String, Source>| {
         sources.iter().map(|(name, source)| (name.clone(), bare(source))).collect()
     };
+    let wording = |wording: &Wording| Wording {
+        subject: bare(&wording.subject),
+        text: wording.text.as_ref().map(bare),
+        html: wording.html.as_ref().map(bare),
+        ..wording.clone()
+    };
     Content {
         edition,
+        wordings: content.wordings.iter().map(wording).collect(),
         subject: bare(&content.subject),
         text: content.text.as_ref().map(bare),
         html: content.html.as_ref().map(bare),
@@ -307,13 +327,18 @@ pub(super) fn frozen_content(content: &Content, edition: u32) -> Content {
     }
 }
 
-/// Renders everybody of a frozen plan.
-fn check_plan(plan: &Plan, composer: &Composer) -> Result<(), EngineError> {
+/// Renders everybody of a frozen plan, and counts them by their wording.
+fn check_plan(plan: &Plan, composer: &Composer) -> Result<Vec<u64>, EngineError> {
+    let content = &plan.head().content;
+    let mut counts = vec![0; content.all_words().count()];
     let mut rows = plan.scan(0..plan.len());
     loop {
         let block = rows.by_ref().take(BLOCK).collect::<Result<Vec<_>, _>>()?;
         if block.is_empty() {
-            return Ok(());
+            return Ok(counts);
+        }
+        for recipient in &block {
+            counts[content.wording_of(recipient)] += 1;
         }
         let samples: Vec<LeftOut> = block
             .iter()
@@ -332,8 +357,8 @@ fn was_tested(history: &History, state: &Path, content: &Content) -> bool {
     let rehearsed = history.runs.iter().rev().filter(|run| run.sandbox && run.campaign == content.campaign);
     let same = |plan: &Plan| {
         let then = &plan.head().content;
-        let same_bodies = (&then.subject, &then.text, &then.html, &then.partials)
-            == (&content.subject, &content.text, &content.html, &content.partials);
+        let same_bodies = (&then.subject, &then.text, &then.html, &then.partials, &then.wordings)
+            == (&content.subject, &content.text, &content.html, &content.partials, &content.wordings);
         same_bodies && then.mode == Mode::clone(&content.mode)
     };
     rehearsed.take(10).any(|run| Plan::open(state, run.plan).is_ok_and(|plan| same(&plan)))

@@ -37,6 +37,10 @@ pub struct PlanReport {
     pub batches: u64,
     /// Rows left out, by reason.
     pub excluded: Excluded,
+    /// Who gets each variant, by its name; empty where there are none.
+    pub variants: BTreeMap<String, u64>,
+    /// Who is written to in each language; `other` where a wording is for all others, empty where there is one only.
+    pub languages: BTreeMap<String, u64>,
     /// The share of each relay.
     pub relays: BTreeMap<String, RelayShare>,
     /// Recipients by day and relay.
@@ -87,6 +91,20 @@ impl PlanReport {
         let notes = notes.into_iter().chain(self.notes).collect();
         Self { excluded, notes, ..self }
     }
+
+    /// Says who gets which wording of `content`; `counts` are recipients by the place of their wording.
+    pub(super) fn in_words(self, content: &Content, counts: &[u64]) -> Self {
+        let (mut variants, mut languages) = (BTreeMap::new(), BTreeMap::new());
+        for ((words, count), variant) in content.all_words().zip(counts).zip(content.variants_of_words()) {
+            if let Some(variant) = content.variants.get(variant) {
+                *variants.entry(variant.name.clone()).or_default() += count;
+            }
+            if content.language_column.is_some() {
+                *languages.entry(words.language.unwrap_or("other").to_owned()).or_default() += count;
+            }
+        }
+        Self { variants, languages, ..self }
+    }
 }
 
 impl Desk {
@@ -136,6 +154,8 @@ impl Desk {
             recipients: u64::from(batches.recipients()),
             batches: u64::from(batches.len()),
             excluded: Excluded::default(),
+            variants: BTreeMap::new(),
+            languages: BTreeMap::new(),
             relays: shares,
             days,
             ends: foretold.ends,

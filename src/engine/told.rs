@@ -1,11 +1,14 @@
 //! What happened to each recipient of a campaign, from the journal, in the words of a report.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 
 use crate::campaign::Workspace;
 use crate::compose::{Composer, Keys};
 use crate::mail::{
-    Address, BatchId, Batches, Class, Phase, Reason, Recipient, RecipientNo, RunNo, State, Suppression,
+    Address, BatchId, Batches, Class, Content, Phase, Reason, Recipient, RecipientNo, RunNo, State,
+    Suppression,
 };
 use crate::store::{self, Delivered, Happening, History, Plan, Said, Suppressions};
 
@@ -51,6 +54,10 @@ pub struct Row {
     pub size: u64,
     /// Why nobody can know, where nobody can.
     pub doubt: Option<String>,
+    /// The variant that they got; empty where there are none.
+    pub variant: String,
+    /// The language in which they were written to; empty where nothing chose one.
+    pub language: String,
 }
 
 /// Every recipient of a campaign's last run, or those that `filter` takes, in the order of the plan.
@@ -70,8 +77,7 @@ pub fn deliveries(
     let wanted = filter.state;
     let delivered = history.deliveries(run.no, |_, state| wanted.is_none_or(|wanted| wanted == state))?;
     let plan = Plan::open(state, run.plan)?;
-    let composer = composer_of(workspace, &plan)?;
-    let teller = Teller { run: run.no, batches: plan.batches().clone(), composer };
+    let teller = Teller::new(workspace, &plan, run.no)?;
     Ok(delivered.into_iter().filter_map(move |delivered| {
         // A row that cannot be read is one whose plan was damaged since it was opened.
         let recipient = plan.recipient(delivered.recipient).ok()?;
@@ -79,20 +85,30 @@ pub fn deliveries(
     }))
 }
 
-/// Templates and keys of a plan, for Message-IDs.
-fn composer_of(workspace: &Workspace, plan: &Plan) -> Result<Composer, EngineError> {
-    let keys = Keys::new(store::Keys::open(workspace.state_dir())?.secret());
-    composer(plan.head().content.clone().into(), &keys, plan.id())
-}
-
 /// Tells the journal's facts in the words of a report.
 struct Teller {
     run: RunNo,
     batches: Batches,
+    content: Arc<Content>,
     composer: Composer,
 }
 
+/// Variant and language of what `recipient` gets; empty where there is no choice.
+fn wording<'a>(content: &'a Content, recipient: &Recipient) -> (&'a str, &'a str) {
+    let variant = content.variants.get(content.variant_of(recipient)).map_or("", |variant| &variant.name);
+    let words = content.all_words().nth(content.wording_of(recipient));
+    (variant, words.and_then(|words| words.language).unwrap_or_default())
+}
+
 impl Teller {
+    /// Tells what became of the recipients of `plan` in `run`.
+    fn new(workspace: &Workspace, plan: &Plan, run: RunNo) -> Result<Self, EngineError> {
+        let keys = Keys::new(store::Keys::open(workspace.state_dir())?.secret());
+        let content = Arc::new(plan.head().content.clone());
+        let composer = composer(Arc::clone(&content), &keys, plan.id())?;
+        Ok(Self { run, batches: plan.batches().clone(), content, composer })
+    }
+
     fn row(&self, recipient: &Recipient, delivered: &Delivered) -> Row {
         let message_id = self.message_id(delivered.recipient, delivered.last.as_ref());
         let (said, doubt) = match delivered.last.as_ref().map(|event| &event.what) {
@@ -101,6 +117,7 @@ impl Teller {
         };
         let reply = said.as_ref().map(|said| reply_text(&said.words, &said.queue_id)).unwrap_or_default();
         let attempted = delivered.last.as_ref().filter(|event| event.attempt > 0);
+        let (variant, language) = wording(&self.content, recipient);
         Row {
             row: recipient.row,
             email: recipient.address.to_string(),
@@ -119,6 +136,8 @@ impl Teller {
             message_id: if attempted.is_some() { message_id } else { String::new() },
             size: attempted.map_or(0, |event| u64::from(event.octets)),
             doubt: doubt.map(|doubt| doubt.words().to_owned()),
+            variant: variant.to_owned(),
+            language: language.to_owned(),
         }
     }
 
@@ -171,6 +190,10 @@ pub struct Life {
     pub suppressed: Option<Suppression>,
     /// Why they were left out, if they were.
     pub excluded: Option<Reason>,
+    /// The variant that they get; empty where there are none.
+    pub variant: String,
+    /// The language in which they are written to; empty where nothing chose one.
+    pub language: String,
 }
 
 /// One recipient's whole life in a campaign's last run; none if they are not in its plan.
@@ -195,10 +218,10 @@ pub fn life(workspace: &Workspace, campaign: &str, address: &Address) -> Result<
     }
     let Some((place, recipient)) = found else { return Ok(None) };
     let events = history.life(run.no, place)?;
-    let teller =
-        Teller { run: run.no, batches: plan.batches().clone(), composer: composer_of(workspace, &plan)? };
+    let teller = Teller::new(workspace, &plan, run.no)?;
     let suppressed = Suppressions::read(state)?.list()?.into_iter().find(|entry| entry.address.key() == key);
     let columns = plan.head().content.columns.iter().cloned();
+    let (variant, language) = wording(&teller.content, &recipient);
     Ok(Some(Life {
         row: recipient.row,
         email: recipient.address.to_string(),
@@ -208,6 +231,8 @@ pub fn life(workspace: &Workspace, campaign: &str, address: &Address) -> Result<
         attempts: events.into_iter().filter_map(attempt).collect(),
         suppressed,
         excluded: None,
+        variant: variant.to_owned(),
+        language: language.to_owned(),
     }))
 }
 

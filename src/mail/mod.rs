@@ -6,7 +6,7 @@
 //!
 //! - [`address`](Address): who can be written to;
 //! - [`recipient`](Recipient): one row of the list, as the plan froze it;
-//! - [`plan`](Content): what a plan freezes, and what it left out;
+//! - [`plan`](Content): what a plan freezes, and what it left out; [`wording`](Wording): its variants and languages;
 //! - [`relay`](RelayName): the names of a login and of the account its quotas belong to;
 //! - [`batch`](Batch): the recipients of one mail transaction;
 //! - [`message`](Message): the octets of a batch and its envelope;
@@ -38,6 +38,7 @@ mod reply;
 mod retry_after;
 mod suppression;
 mod usage;
+mod wording;
 
 pub use address::{Address, AddressError, AddressKey, Mailbox};
 pub use batch::{Batch, BatchId, Batches, RunNo};
@@ -58,3 +59,4 @@ pub use reply::{Enhanced, Phase, Reply};
 pub use retry_after::RetryAfter;
 pub use suppression::Suppression;
 pub use usage::{Charge, Usage};
+pub use wording::{Variant, Wording, Words, language_tag};

@@ -12,6 +12,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::address::{Address, Mailbox};
+use super::wording::{Variant, Wording};
 
 /// The id of a plan: a hash over its content and its recipients.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -130,6 +131,15 @@ pub struct Content {
     pub unsubscribe: Unsubscribe,
     /// Whether bodies may be sent as 8bit, for relays of one's own that announce 8BITMIME.
     pub eight_bit: bool,
+    /// Subject and bodies of other variants and languages; those above are the first wording.
+    #[serde(default)]
+    pub wordings: Vec<Wording>,
+    /// The variants that are compared, two at least; empty: everybody gets the same.
+    #[serde(default)]
+    pub variants: Vec<Variant>,
+    /// Which column says in which language to write; none: there is one language.
+    #[serde(default)]
+    pub language_column: Option<usize>,
 }
 
 /// Why a row of the list is not written to.

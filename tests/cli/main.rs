@@ -49,3 +49,4 @@ mod uncertain;
 mod unknown_key;
 mod unreachable_relay;
 mod welcome;
+mod wordings;

@@ -10,7 +10,9 @@ fn one_line_a_planned_recipient_with_the_servers_own_words() {
     let report = workspace.mailrun(&["report", "letter", "--csv"]).ends(0);
     assert_eq!(
         report.stdout.lines().next(),
-        Some("row,email,state,class,relay,attempts,time,code,enhanced,reply,queue_id,message_id,size")
+        Some(
+            "row,email,state,class,relay,attempts,time,code,enhanced,reply,queue_id,message_id,size,variant,language"
+        )
     );
     let fates = fates(&report);
     assert_eq!(fates.len(), 2);

@@ -1,7 +1,7 @@
-//! Recipients by domain and by error.
+//! Recipients by variant, by domain and by error.
 
 use std::cmp::Reverse;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use jiff::tz::TimeZone;
 use serde::Serialize;
@@ -19,15 +19,43 @@ use crate::mail::{Class, State};
 /// Domains and errors shown to people; JSON has all of them.
 const SHOWN: usize = 15;
 
-/// What became of the recipients of one domain.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
-pub(super) struct DomainCount {
-    domain: String,
+/// What became of some recipients.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+pub(super) struct Counts {
     recipients: u64,
     accepted: u64,
     deferred: u64,
     rejected: u64,
     uncertain: u64,
+}
+
+impl Counts {
+    fn add(&mut self, state: State) {
+        self.recipients += 1;
+        match state {
+            State::Accepted => self.accepted += 1,
+            State::Deferred => self.deferred += 1,
+            State::Rejected | State::Expired => self.rejected += 1,
+            State::Uncertain => self.uncertain += 1,
+            State::Pending | State::Suppressed | State::Cancelled => {}
+        }
+    }
+}
+
+/// What became of the recipients of one domain.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(super) struct DomainCount {
+    domain: String,
+    #[serde(flatten)]
+    counts: Counts,
+}
+
+/// What became of those who got one variant.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(super) struct VariantCount {
+    variant: String,
+    #[serde(flatten)]
+    counts: Counts,
 }
 
 /// One kind of refusal, and how many recipients met it last.
@@ -47,7 +75,8 @@ type Kind = (Option<Class>, Option<u16>, Option<String>);
 /// Counts rows as they come.
 #[derive(Debug, Default)]
 pub(super) struct Breakdown {
-    domains: HashMap<String, DomainCount>,
+    domains: HashMap<String, Counts>,
+    variants: BTreeMap<String, Counts>,
     errors: HashMap<Kind, ErrorCount>,
     /// The first of those of whom nobody can know.
     uncertain: Vec<Row>,
@@ -59,17 +88,11 @@ impl Breakdown {
     pub(super) fn add(&mut self, row: &Row) {
         let domain = row.email.rsplit('@').next().unwrap_or_default();
         if !self.domains.contains_key(domain) {
-            let count = DomainCount { domain: domain.to_owned(), ..DomainCount::default() };
-            self.domains.insert(domain.to_owned(), count);
+            self.domains.insert(domain.to_owned(), Counts::default());
         }
-        let count = self.domains.get_mut(domain).expect("it is there or was just put there");
-        count.recipients += 1;
-        match row.state {
-            State::Accepted => count.accepted += 1,
-            State::Deferred => count.deferred += 1,
-            State::Rejected | State::Expired => count.rejected += 1,
-            State::Uncertain => count.uncertain += 1,
-            State::Pending | State::Suppressed | State::Cancelled => {}
+        self.domains.get_mut(domain).expect("it is there or was just put there").add(row.state);
+        if !row.variant.is_empty() {
+            self.variants.entry(row.variant.clone()).or_default().add(row.state);
         }
         if row.state == State::Uncertain {
             self.all_uncertain += 1;
@@ -100,9 +123,21 @@ impl Breakdown {
 
     /// Domains, the largest first.
     pub(super) fn domains(&self) -> Vec<DomainCount> {
-        let mut domains: Vec<_> = self.domains.values().cloned().collect();
-        domains.sort_by(|a, b| b.recipients.cmp(&a.recipients).then_with(|| a.domain.cmp(&b.domain)));
+        let count =
+            |(domain, counts): (&String, &Counts)| DomainCount { domain: domain.clone(), counts: *counts };
+        let mut domains: Vec<_> = self.domains.iter().map(count).collect();
+        let size = |count: &DomainCount| Reverse(count.counts.recipients);
+        domains.sort_by(|a, b| size(a).cmp(&size(b)).then_with(|| a.domain.cmp(&b.domain)));
         domains
+    }
+
+    /// Variants, in the order of their names.
+    pub(super) fn variants(&self) -> Vec<VariantCount> {
+        let count = |(variant, counts): (&String, &Counts)| VariantCount {
+            variant: variant.clone(),
+            counts: *counts,
+        };
+        self.variants.iter().map(count).collect()
     }
 
     /// Kinds of refusal, the commonest first.
@@ -115,28 +150,12 @@ impl Breakdown {
     /// The tables, for people; moments as the clock of `zone` shows them.
     pub(super) fn text(&self, zone: &TimeZone) -> String {
         let mut text = String::new();
+        let variants = self.variants();
+        let each = variants.iter().map(|count| (&*count.variant, &count.counts));
+        text.push_str(&counts("By variant", "variant", each));
         let domains = self.domains();
-        if !domains.is_empty() {
-            let mut rows = Rows::new(&[
-                ("domain", Align::Left),
-                ("recipients", Align::Right),
-                ("accepted", Align::Right),
-                ("deferred", Align::Right),
-                ("rejected", Align::Right),
-                ("uncertain", Align::Right),
-            ]);
-            for count in domains.iter().take(SHOWN) {
-                rows.add([
-                    escape::line(&count.domain).into_owned(),
-                    number(count.recipients),
-                    number(count.accepted),
-                    number(count.deferred),
-                    number(count.rejected),
-                    number(count.uncertain),
-                ]);
-            }
-            text.push_str(&section("By domain", &rows, domains.len(), "more domain"));
-        }
+        let each = domains.iter().map(|count| (&*count.domain, &count.counts));
+        text.push_str(&counts("By domain", "domain", each));
         let errors = self.errors();
         if !errors.is_empty() {
             let mut rows = Rows::new(&[
@@ -159,6 +178,28 @@ impl Breakdown {
         }
         text
     }
+}
+
+/// A table of counts, if there are any.
+fn counts<'a>(title: &str, of: &str, each: impl ExactSizeIterator<Item = (&'a str, &'a Counts)>) -> String {
+    let all = each.len();
+    if all == 0 {
+        return String::new();
+    }
+    let mut rows = Rows::new(&[
+        (of, Align::Left),
+        ("recipients", Align::Right),
+        ("accepted", Align::Right),
+        ("deferred", Align::Right),
+        ("rejected", Align::Right),
+        ("uncertain", Align::Right),
+    ]);
+    for (name, counts) in each.take(SHOWN) {
+        let Counts { recipients, accepted, deferred, rejected, uncertain } = *counts;
+        let counted = [recipients, accepted, deferred, rejected, uncertain].map(number);
+        rows.add(std::iter::once(escape::line(name).into_owned()).chain(counted));
+    }
+    section(title, &rows, all, &format!("more {of}"))
 }
 
 fn section(title: &str, rows: &Rows, all: usize, more: &str) -> String {
@@ -202,6 +243,8 @@ pub(super) mod tests {
             message_id: "<x@example.com>".to_owned(),
             size: 3_712,
             doubt: None,
+            variant: String::new(),
+            language: String::new(),
         }
     }
 
@@ -228,5 +271,22 @@ By error
   recipient_dead  no such mailbox
 ";
         assert_eq!(breakdown.text(&TimeZone::UTC), expected);
+    }
+
+    #[test]
+    fn variants_are_told_apart() {
+        console::set_colors_enabled(false);
+        let mut breakdown = Breakdown::default();
+        for (variant, state) in [("question", State::Accepted), ("letter", State::Rejected)] {
+            let row = row("a@example.com", state, 250, "ok");
+            breakdown.add(&Row { variant: variant.to_owned(), ..row });
+        }
+        let expected = "
+By variant
+  variant   recipients  accepted  deferred  rejected  uncertain
+  letter             1         0         0         1          0
+  question           1         1         0         0          0
+";
+        assert!(breakdown.text(&TimeZone::UTC).starts_with(expected), "{}", breakdown.text(&TimeZone::UTC));
     }
 }

@@ -15,7 +15,7 @@ use crate::cli::words::listed;
 use crate::engine::{self, Filter, Stage, Status};
 use crate::mail::State;
 
-use super::breakdown::{Breakdown, DomainCount, ErrorCount};
+use super::breakdown::{Breakdown, DomainCount, ErrorCount, VariantCount};
 use super::export;
 
 const AFTER_HELP: &str = "\
@@ -63,6 +63,7 @@ fn state(name: &str) -> Result<State, String> {
 struct Report<'a> {
     #[serde(flatten)]
     status: &'a Status,
+    variants: Vec<VariantCount>,
     domains: Vec<DomainCount>,
     errors: Vec<ErrorCount>,
 }
@@ -88,8 +89,8 @@ pub(crate) fn run(args: &ReportArgs, operator: &Operator) -> Result<Exit, CliErr
     }
     let printer = operator.printer;
     if printer.is_json() {
-        let (domains, errors) = (breakdown.domains(), breakdown.errors());
-        json(&Report { status: &status, domains, errors })?;
+        let (variants, domains, errors) = (breakdown.variants(), breakdown.domains(), breakdown.errors());
+        json(&Report { status: &status, variants, domains, errors })?;
         return Ok(Exit::Done);
     }
     data(&text(&status, engine::now(), &operator.zone))?;

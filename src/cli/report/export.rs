@@ -7,7 +7,7 @@ use crate::cli::error::CliError;
 use crate::engine::Row;
 
 /// The columns, in their order.
-const HEADER: [&str; 13] = [
+const HEADER: [&str; 15] = [
     "row",
     "email",
     "state",
@@ -21,6 +21,8 @@ const HEADER: [&str; 13] = [
     "queue_id",
     "message_id",
     "size",
+    "variant",
+    "language",
 ];
 
 /// Writes the header and a row for each recipient to stdout.
@@ -57,6 +59,8 @@ fn line(row: &Row) -> String {
         &row.queue_id,
         &row.message_id,
         &row.size.to_string(),
+        &row.variant,
+        &row.language,
     ])
 }
 
@@ -72,7 +76,7 @@ mod tests {
         assert_eq!(
             line(&row),
             "2,'=a@example.com,rejected,recipient_dead,office,1,2026-11-24T06:00:00Z,550,5.1.1,\
-             \"550 5.1.1 \"\"no\"\", such user\",,<x@example.com>,3712\n"
+             \"550 5.1.1 \"\"no\"\", such user\",,<x@example.com>,3712,,\n"
         );
         assert_eq!(line(&row).matches(',').count(), HEADER.len());
     }

@@ -56,6 +56,9 @@ fn content() -> Content {
         split: texts([("items", ";")]),
         unsubscribe: Unsubscribe::default(),
         eight_bit: false,
+        wordings: Vec::new(),
+        variants: Vec::new(),
+        language_column: None,
     }
 }
 

@@ -44,6 +44,9 @@ fn head(excluded: u64) -> PlanHead {
         split: BTreeMap::new(),
         unsubscribe: Unsubscribe::default(),
         eight_bit: false,
+        wordings: Vec::new(),
+        variants: Vec::new(),
+        language_column: None,
     };
     let excluded = Excluded { duplicate: excluded, ..Excluded::default() };
     PlanHead { content, excluded, extra: serde_json::json!({ "list": "recipients.csv" }) }
