@@ -28,6 +28,7 @@ Examples:
   mailrun preview autumn --email ada@example.com
   mailrun preview autumn --sample 5 --seed 7   five of them, always the same five
   mailrun preview autumn --worst               longest, emptiest, most unusual rows
+  mailrun preview autumn --each                every variant in every language
   mailrun preview autumn --eml previews        files that a mail program opens
 
 Date, Message-ID and DKIM-Signature are set when a message is sent. The digest covers everything
@@ -55,6 +56,9 @@ pub(crate) struct PreviewArgs {
     /// The rows most likely to look bad
     #[arg(long, group = "choice")]
     worst: bool,
+    /// The first recipient of each variant and language
+    #[arg(long, group = "choice")]
+    each: bool,
     /// Write the octets as they are
     #[arg(long, conflicts_with_all = ["eml", "json"])]
     raw: bool,
@@ -109,6 +113,7 @@ fn choice(args: &PreviewArgs) -> Result<Choice, CliError> {
     Ok(match args.sample {
         Some(count) => Choice::Sample { count, seed: args.seed },
         None if args.worst => Choice::Worst,
+        None if args.each => Choice::Each,
         None => Choice::First,
     })
 }
@@ -153,6 +158,11 @@ fn text(preview: &Preview, place: &str, width: usize) -> String {
     let size = counted(preview.octets.len() as u64, "octet");
     let mut page = Page::default();
     page.line(format_args!("{}", heading(&format!("Row {row}: {email}{place}"))));
+    for (name, choice) in [("variant", &preview.variant), ("language", &preview.language)] {
+        if !choice.is_empty() {
+            page.line(format_args!("{}", dim.apply_to(format!("{name} {}", escape::line(choice)))));
+        }
+    }
     page.line(format_args!("{}", dim.apply_to(format!("{size}, digest {}", escape::line(&preview.digest)))));
     page.gap();
     for (name, value) in &preview.headers {
@@ -191,6 +201,8 @@ fn as_json(preview: &Preview) -> serde_json::Value {
         "email": preview.email,
         "size": preview.octets.len(),
         "digest": preview.digest,
+        "variant": preview.variant,
+        "language": preview.language,
         "headers": preview.headers,
         "text": preview.text,
         "html": preview.html,
@@ -210,6 +222,8 @@ mod tests {
             text: Some("Hi Ada\r\n\u{1b}[2J".into()),
             html: Some("<table><tr><td><h1>Hi</h1><p>Ada <a href=\"https://example.com/a\">here</a></td></tr></table>".into()),
             digest: "00ff".into(),
+            variant: "question".into(),
+            language: "de".into(),
         }
     }
 
@@ -218,7 +232,7 @@ mod tests {
         console::set_colors_enabled(false);
         let shown = text(&preview(), "", 80);
         assert!(
-            shown.starts_with("Row 2: ada@example.com\n18 octets, digest 00ff\n\nSubject: Hello \\u{1b}"),
+            shown.starts_with("Row 2: ada@example.com\nvariant question\nlanguage de\n18 octets, digest 00ff\n\nSubject: Hello \\u{1b}"),
             "{shown}"
         );
         assert!(shown.contains("── text ─"), "{shown}");

@@ -13,6 +13,7 @@ use crate::store::History;
 use super::desk::{Desk, composer};
 use super::error::EngineError;
 use super::prepare::{Again, frozen_content};
+use super::told::wording;
 
 /// Whose message is looked at.
 #[derive(Debug, Clone)]
@@ -30,6 +31,8 @@ pub enum Choice {
         /// What decides the chance.
         seed: u64,
     },
+    /// The first of each variant and language.
+    Each,
     /// Those most likely to look wrong: the longest message, the shortest, the emptiest row, the longest cell.
     Worst,
 }
@@ -51,6 +54,10 @@ pub struct Preview {
     pub html: Option<String>,
     /// What identifies the content; the journal keeps the same.
     pub digest: String,
+    /// The variant; empty where there are none.
+    pub variant: String,
+    /// The language; empty where nothing chose one.
+    pub language: String,
 }
 
 impl Desk {
@@ -62,7 +69,7 @@ impl Desk {
         let history = History::read(self.workspace.state_dir())?;
         let edition = self.edition(&history, Again::No);
         let content = Arc::new(frozen_content(&self.campaign.content, edition));
-        let composer = composer(content, &self.keys()?, PlanId([0; 16]))?;
+        let composer = composer(Arc::clone(&content), &self.keys()?, PlanId([0; 16]))?;
         let mut previews = Vec::new();
         for recipient in self.chosen(choice, &|recipient| composer.check(recipient).unwrap_or(usize::MAX))? {
             let preview = composer.preview(&recipient).map_err(|fault| EngineError::Row {
@@ -70,6 +77,7 @@ impl Desk {
                 what: fault.to_string(),
                 place: fault.place.map(|place| *place),
             })?;
+            let (variant, language) = wording(&content, &recipient);
             previews.push(Preview {
                 row: recipient.row,
                 email: recipient.address.to_string(),
@@ -78,6 +86,8 @@ impl Desk {
                 text: preview.text,
                 html: preview.html,
                 digest: preview.digest.to_string(),
+                variant: variant.to_owned(),
+                language: language.to_owned(),
             });
         }
         Ok(previews)
@@ -121,6 +131,16 @@ impl Desk {
                         found.push(recipient.clone());
                     }
                     Go::On
+                })?;
+            }
+            Choice::Each => {
+                let content = &self.campaign.content;
+                let mut missing = vec![true; content.all_words().count()];
+                self.each(&mut |recipient| {
+                    if std::mem::take(&mut missing[content.wording_of(recipient)]) {
+                        found.push(recipient.clone());
+                    }
+                    Go::on_while(missing.contains(&true))
                 })?;
             }
             Choice::Worst => found = self.worst(size)?,

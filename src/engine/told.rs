@@ -94,7 +94,7 @@ struct Teller {
 }
 
 /// Variant and language of what `recipient` gets; empty where there is no choice.
-fn wording<'a>(content: &'a Content, recipient: &Recipient) -> (&'a str, &'a str) {
+pub(super) fn wording<'a>(content: &'a Content, recipient: &Recipient) -> (&'a str, &'a str) {
     let variant = content.variants.get(content.variant_of(recipient)).map_or("", |variant| &variant.name);
     let words = content.all_words().nth(content.wording_of(recipient));
     (variant, words.and_then(|words| words.language).unwrap_or_default())

@@ -60,6 +60,10 @@ fn a_column_chooses_the_language() {
     workspace.write("templates/letter/body.de.txt.hbs", "Liebe(r) {{first_name}},\n\nhier ist der Brief.\n");
     let plan = workspace.mailrun(&["plan", "letter", "--json"]).ends(0).json();
     assert_eq!(plan["languages"], serde_json::json!({ "de": 3, "other": 3, "pt-br": 3 }));
+    let each = workspace.mailrun(&["preview", "letter", "--each", "--json"]).ends(0).json();
+    let languages: Vec<&str> =
+        each.as_array().expect("a list").iter().filter_map(|shown| shown["language"].as_str()).collect();
+    assert_eq!(languages, ["de", "", "pt-br"]);
     workspace.mailrun(&["send", "letter", "--yes"]).ends(0);
     for message in peer.taken() {
         let number: usize = message.recipients[0]
