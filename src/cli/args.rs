@@ -21,6 +21,7 @@ use super::sandbox::SandboxArgs;
 use super::send::SendArgs;
 use super::show::ShowArgs;
 use super::status::StatusArgs;
+use super::steer::{CancelArgs, SteerArgs};
 use super::suppress::SuppressCommand;
 
 const STYLES: Styles = Styles::styled()
@@ -133,6 +134,12 @@ pub(crate) enum Command {
     Send(SendArgs),
     /// Go on with an interrupted campaign exactly where it stood
     Resume(ResumeArgs),
+    /// Begin nothing new until `resume`; from another terminal
+    Pause(SteerArgs),
+    /// End as soon as the replies are in that are owed; from another terminal
+    Drain(SteerArgs),
+    /// Take everybody out who was not written to, for good
+    Cancel(CancelArgs),
     /// How a campaign stands now
     Status(StatusArgs),
     /// Totals, by relay, by domain, by error

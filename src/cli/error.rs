@@ -185,6 +185,7 @@ fn of_engine(error: &EngineError, state: Option<&Path>) -> Exit {
     match error {
         EngineError::Campaign(CampaignError::NoCampaign { .. } | CampaignError::NoWorkspace { .. })
         | EngineError::NothingToResume { .. }
+        | EngineError::Finished { .. }
         | EngineError::NeverPlanned { .. }
         | EngineError::NeverSent { .. }
         | EngineError::NoPlan { .. }
@@ -239,8 +240,11 @@ fn hint_of_engine(error: &EngineError) -> Option<String> {
             Some(format!("`mailrun plan {campaign}` shows what would be sent"))
         }
         EngineError::NeverSent { campaign } => Some(format!("`mailrun send {campaign}` asks, and sends it")),
-        EngineError::Unfinished { campaign, .. } => {
-            Some(format!("`mailrun resume {campaign}` goes on where it stopped"))
+        EngineError::Unfinished { campaign, .. } => Some(format!(
+            "`mailrun resume {campaign}` goes on where it stopped, `mailrun cancel {campaign}` gives it up"
+        )),
+        EngineError::Finished { campaign } => {
+            Some(format!("`mailrun report {campaign}` says what became of everybody"))
         }
         EngineError::NothingToResume { campaign } => Some(format!(
             "`mailrun send {campaign}` starts it, `mailrun status {campaign}` shows how it stands"

@@ -78,7 +78,10 @@ impl Exit {
         match ending.cause {
             Some(Cause::NoRelay) if ending.refused_login => Self::LoginRefused,
             Some(Cause::NoRelay) => Self::Unreachable,
-            Some(Cause::Quota | Cause::Window | Cause::Limit | Cause::StopIf) => Self::WorkLeft,
+            Some(Cause::Quota | Cause::Window | Cause::Limit | Cause::StopIf | Cause::Pause) => {
+                Self::WorkLeft
+            }
+            Some(Cause::Cancelled) => Self::Incomplete,
             Some(Cause::Signal) => Self::Interrupted,
             Some(Cause::Crash) => Self::Unexpected,
             None if recipients.pending + recipients.deferred > 0 => Self::WorkLeft,

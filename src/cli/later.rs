@@ -6,8 +6,7 @@
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
 /// Commands to come.
-const COMMANDS: [&str; 10] =
-    ["pause", "cancel", "retry", "test", "completions", "man", "config", "drain", "collect", "serve"];
+const COMMANDS: [&str; 7] = ["retry", "test", "completions", "man", "config", "collect", "serve"];
 
 /// Flags to come, by the command they belong to.
 const FLAGS: [(&str, &str); 7] = [
@@ -56,8 +55,7 @@ mod tests {
 
     #[test]
     fn words_of_later_versions_are_known() {
-        let table: [(&[&str], Option<&str>); 8] = [
-            (&["pause", "autumn"], Some("pause")),
+        let table: [(&[&str], Option<&str>); 7] = [
             (&["retry"], Some("retry")),
             (&["test", "--to", "a@example.com"], Some("test")),
             (&["preview", "autumn", "--serve"], Some("preview --serve")),

@@ -78,6 +78,8 @@ pub(crate) fn cause(cause: Cause, relays: usize) -> &'static str {
         Cause::Signal => "you asked for it",
         Cause::Crash => "the run ended without a word: a crash, a kill or a power cut",
         Cause::NoRelay => "no relay is left that works",
+        Cause::Pause => "another terminal said so",
+        Cause::Cancelled => "another terminal cancelled it",
     }
 }
 

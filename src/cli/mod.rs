@@ -45,6 +45,7 @@ mod sandbox;
 mod send;
 mod show;
 mod status;
+mod steer;
 mod summary;
 mod suppress;
 mod table;

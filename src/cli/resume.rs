@@ -3,7 +3,7 @@
 use clap::ValueEnum;
 
 use crate::campaign::Workspace;
-use crate::engine::{self, Desk, Orders, Run, Stage, Uncertain, Wait};
+use crate::engine::{self, Desk, Obeyed, Order, Orders, Run, Stage, Uncertain, Wait};
 
 use super::ask;
 use super::doubts::{self, Answer};
@@ -11,9 +11,10 @@ use super::error::CliError;
 use super::escape;
 use super::exit::Exit;
 use super::operator::{Asking, Operator, relay_names};
-use super::printer::warn;
+use super::printer::{json, warn};
 use super::progress::{Watcher, watch};
 use super::send::{block_on, finish, tell};
+use super::steer;
 use super::summary::{doubt, doubt_resent};
 
 const AFTER_HELP: &str = "\
@@ -70,6 +71,9 @@ enum Heard {
 pub(crate) fn run(args: &ResumeArgs, operator: &Operator) -> Result<Exit, CliError> {
     let workspace = operator.workspace()?;
     let campaign = operator.campaign(&workspace, args.campaign.as_deref())?;
+    if goes_on(&workspace, &campaign, operator)? {
+        return Ok(Exit::Done);
+    }
     let (uncertain, heard) = choose(args.uncertain, operator, &workspace, &campaign)?;
     if let Err(error) = engine::may_resume(&workspace, &campaign, uncertain) {
         return Err(only_uncertain(&workspace, &campaign, args.uncertain).unwrap_or(error.into()));
@@ -90,6 +94,24 @@ pub(crate) fn run(args: &ResumeArgs, operator: &Operator) -> Result<Exit, CliErr
         watch(run, watcher).await
     })?;
     finish(operator, &watched)
+}
+
+/// Tells a run that is paused in another terminal to go on; says whether there was one.
+fn goes_on(workspace: &Workspace, campaign: &str, operator: &Operator) -> Result<bool, CliError> {
+    match engine::steer(workspace, campaign, Order::Resume) {
+        Ok(Obeyed::Done) => {}
+        // What there is to resume, and whether, is said below.
+        Ok(Obeyed::Already | Obeyed::NothingRuns | Obeyed::TakenOut(_)) | Err(_) => return Ok(false),
+    }
+    let status = engine::status(workspace, Some(campaign))?.into_iter().next();
+    if operator.printer.is_json() {
+        json(&status)?;
+        return Ok(true);
+    }
+    let left = status.map_or(0, |status| status.recipients.pending + status.recipients.deferred);
+    operator.printer.say(&steer::goes_on(campaign, left));
+    operator.printer.next(&format!("mailrun status {campaign}"), "shows how it stands");
+    Ok(true)
 }
 
 /// Why there is nothing to resume, where those are left who are uncertain and nobody decided about them.

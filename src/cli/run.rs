@@ -11,7 +11,8 @@ use super::exit::Exit;
 use super::later;
 use super::operator::Operator;
 use super::{
-    check, doctor, init, plan, preview, purge, relay, report, resume, sandbox, send, show, status, suppress,
+    check, doctor, init, plan, preview, purge, relay, report, resume, sandbox, send, show, status, steer,
+    suppress,
 };
 
 /// Does what the words say, the name of the program first among them; prints all there is to print.
@@ -38,6 +39,9 @@ fn command(command: &Command, operator: &Operator) -> Result<Exit, CliError> {
         Command::Preview(args) => preview::run(args, operator),
         Command::Send(args) => send::run(args, operator),
         Command::Resume(args) => resume::run(args, operator),
+        Command::Pause(args) => steer::pause(args, operator),
+        Command::Drain(args) => steer::drain(args, operator),
+        Command::Cancel(args) => steer::cancel(args, operator),
         Command::Status(args) => status::run(args, operator),
         Command::Report(args) => report::run(args, operator),
         Command::Show(args) => show::run(args, operator),

@@ -126,6 +126,7 @@ impl Summary<'_> {
         let recipients = &ending.recipients;
         match ending.cause {
             Some(Cause::NoRelay) => ("mailrun relay test -v".to_owned(), "shows what the relay says"),
+            Some(Cause::Cancelled) => (format!("mailrun report {campaign}"), "says what became of everybody"),
             Some(_) => (format!("mailrun resume {campaign}"), "goes on exactly there"),
             None if recipients.pending + recipients.deferred > 0 => {
                 (format!("mailrun resume {campaign}"), "goes on exactly there")

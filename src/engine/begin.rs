@@ -28,6 +28,7 @@ use super::report::exposure;
 use super::run::Run;
 use super::samples::Samples;
 use super::settling::Wording;
+use super::steer::Hold;
 use super::view::Stage;
 
 /// Whether `send` may begin: nothing of the campaign is unfinished.
@@ -217,6 +218,7 @@ impl Run {
             rhythm,
             notes,
             kept,
+            hold: Hold::Off,
             stopping: None,
             waiting: None,
         })

@@ -19,6 +19,7 @@ use tokio::time::{sleep, timeout};
 
 use crate::mail::{Address, Suppression};
 
+use super::steer::{Obeyed, Order};
 use super::view::Status;
 
 /// The longest request that is read, in octets.
@@ -61,6 +62,13 @@ pub(super) enum Request {
     Status,
     /// Heed this change of the suppression list.
     Suppress(Change),
+    /// Do this with the run of a campaign.
+    Order {
+        /// Whose run; another's is left alone.
+        campaign: String,
+        /// What to do.
+        order: Order,
+    },
 }
 
 /// What a running engine answers.
@@ -71,6 +79,8 @@ pub(super) enum Answer {
     Status(Box<Status>),
     /// The suppression list is changed, on disk and for this run.
     Changed(Changed),
+    /// What came of an order.
+    Obeyed(Obeyed),
     /// It cannot be done, and why.
     Refused(String),
 }

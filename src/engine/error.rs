@@ -44,6 +44,12 @@ pub enum EngineError {
         /// Which.
         campaign: String,
     },
+    /// `cancel` on a campaign that is finished.
+    #[error("{campaign} is finished: there is nobody to take out")]
+    Finished {
+        /// Which.
+        campaign: String,
+    },
     /// Nothing was ever planned or sent under that name.
     #[error("{campaign} was never planned")]
     NeverPlanned {

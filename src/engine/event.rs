@@ -7,6 +7,7 @@ use jiff::Timestamp;
 
 use crate::mail::{BoundKind, Class, RelayName, State};
 
+use super::steer::Order;
 use super::view::{Cause, Recipients, Status};
 
 /// One thing worth telling.
@@ -25,6 +26,8 @@ pub enum Event {
     },
     /// Something the operator should know: a relay stopped, a store was rebuilt, a file was edited.
     Note(String),
+    /// Another terminal ordered something, and it is obeyed.
+    Ordered(Order),
     /// The run takes no new work: it waits for replies outstanding.
     Stopping,
 }

@@ -35,14 +35,22 @@ struct Door {
     store: Arc<Store>,
     plan: Arc<Plan>,
     clock: Clock,
-    /// Those suppressed since the run began.
-    barred: RwLock<HashSet<AddressKey>>,
+    /// Those who must not be written to any more.
+    barred: RwLock<Barred>,
     /// Room for recipients whose fates are open.
     open: Semaphore,
     /// The room each recorded intent takes.
     taken: Mutex<HashMap<BatchId, u32>>,
     /// The intents that found no room since one was recorded.
     full: Mutex<Option<Full>>,
+}
+
+/// Who must not be written to, though it was planned.
+#[derive(Debug, Default)]
+struct Barred {
+    /// Those suppressed since the run began.
+    keys: HashSet<AddressKey>,
+    everybody: bool,
 }
 
 /// The journal takes no intent.
@@ -72,14 +80,19 @@ impl JournalGate {
 
     /// From now on nothing is intended that reaches one of these: what was is recorded when this returns.
     pub(super) fn bar(&self, keys: impl IntoIterator<Item = AddressKey>) {
-        self.door.barred.write().unwrap_or_else(PoisonError::into_inner).extend(keys);
+        self.door.barred.write().unwrap_or_else(PoisonError::into_inner).keys.extend(keys);
+    }
+
+    /// From now on nothing is intended at all: what was is recorded when this returns.
+    pub(super) fn bar_everybody(&self) {
+        self.door.barred.write().unwrap_or_else(PoisonError::into_inner).everybody = true;
     }
 
     /// These may be written to again.
     pub(super) fn unbar(&self, keys: impl IntoIterator<Item = AddressKey>) {
         let mut barred = self.door.barred.write().unwrap_or_else(PoisonError::into_inner);
         keys.into_iter().for_each(|key| {
-            barred.remove(&key);
+            barred.keys.remove(&key);
         });
     }
 
@@ -156,12 +169,15 @@ impl Door {
         }
     }
 
-    fn barred_among(&self, barred: &HashSet<AddressKey>, recipients: &[RecipientNo]) -> Vec<RecipientNo> {
-        if barred.is_empty() {
+    fn barred_among(&self, barred: &Barred, recipients: &[RecipientNo]) -> Vec<RecipientNo> {
+        if barred.everybody {
+            return recipients.to_vec();
+        }
+        if barred.keys.is_empty() {
             return Vec::new();
         }
         let is_barred = |number: &RecipientNo| match self.plan.recipient(*number) {
-            Ok(recipient) => barred.contains(&recipient.address.key()),
+            Ok(recipient) => barred.keys.contains(&recipient.address.key()),
             // Who cannot be looked up cannot be cleared either.
             Err(_) => true,
         };

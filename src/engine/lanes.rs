@@ -168,8 +168,17 @@ impl Lanes {
 
     /// Takes back whatever was handed to one relay and not begun; it is handed nothing more.
     pub(super) fn call_back_from(&self, relay: RelayNo) {
+        self.relays[relay.index()].batches.close();
+        self.take_back_from(relay);
+    }
+
+    /// Takes back whatever was handed out and not begun; more may be handed out later.
+    pub(super) fn take_back(&self) {
+        (0..).map(RelayNo).zip(&self.relays).for_each(|(number, _)| self.take_back_from(number));
+    }
+
+    fn take_back_from(&self, relay: RelayNo) {
         let lane = &self.relays[relay.index()];
-        lane.batches.close();
         let reports = Reports::new(relay, self.sender.clone());
         while let Ok(batch) = lane.waiting.try_recv() {
             reports.returned(batch, &Return::NotSent, Vec::new());

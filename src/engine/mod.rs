@@ -12,7 +12,7 @@
 //! - `begin`: from a plan, or a run that stopped, to a run; `ground`: what it stands on; `backlog`: what is
 //!   left to do;
 //! - [`run`](Run): the loop; `ears`: what it listens to; `settling`: what it does with what it hears;
-//!   `dead`: what a run that was cut off has heard;
+//!   `cause`: why it waits or ends; `dead`: what a run that was cut off has heard;
 //!   [`orders`](Orders): what it obeys; `failing`: when the state cannot be written any more;
 //! - `lanes`: its relays, alive; [`relays`](RelayState): what they are;
 //!   [`seen`](Seen): how one looks from near by; `rehearsal`: the built-in servers;
@@ -21,11 +21,12 @@
 //! - [`reading`](status) and [`told`](deliveries): how campaigns and recipients stand, without a lock;
 //!   [`suppress`](suppress()): the suppression list; `purge`: forgetting people;
 //!   `doctor`: whether state and clock are sound;
-//! - [`control`](Change): the socket; `shutdown`: signals; [`clock`](now): the one reader of the clock.
+//! - [`control`](Change): the socket; [`steer`](steer()): what another terminal orders of a run; `shutdown`: signals; [`clock`](now): the one reader of the clock.
 
 mod attempt;
 mod backlog;
 mod begin;
+mod cause;
 mod clock;
 mod control;
 mod dead;
@@ -56,6 +57,7 @@ mod settling;
 mod shutdown;
 #[cfg(test)]
 mod sim;
+mod steer;
 mod suppress;
 mod survey;
 #[cfg(test)]
@@ -82,6 +84,7 @@ pub use relays::{Look, RelayState, look_at, relays};
 pub use report::{PlanDay, PlanReport, RelayShare};
 pub use run::Run;
 pub use seen::Seen;
+pub use steer::{Obeyed, Order, steer};
 pub use suppress::{suppress, suppressions};
 pub use survey::{LeftOut, Render};
 pub use told::{Attempt, Filter, Life, Row, deliveries, life};

@@ -55,7 +55,7 @@ fn live_status(workspace: &Workspace) -> Result<Option<Status>, EngineError> {
     match asked.map_err(|source| EngineError::Io { path: path(), source })? {
         Some(Answer::Status(status)) => Ok(Some(*status)),
         // It was about to end: journal and plans know as much.
-        Some(Answer::Changed(_) | Answer::Refused(_)) | None => Ok(None),
+        Some(Answer::Changed(_) | Answer::Obeyed(_) | Answer::Refused(_)) | None => Ok(None),
     }
 }
 
@@ -183,7 +183,8 @@ fn reason_of(run: &store::Run, stage: Stage) -> Option<Cause> {
         Some(EndReason::StopIf) => Some(Cause::StopIf),
         Some(EndReason::Signal) => Some(Cause::Signal),
         Some(EndReason::NoRelay) => Some(Cause::NoRelay),
-        Some(EndReason::Finished | EndReason::Pause | EndReason::Cancelled) => None,
+        Some(EndReason::Pause) => Some(Cause::Pause),
+        Some(EndReason::Finished | EndReason::Cancelled) => None,
     }
 }
 

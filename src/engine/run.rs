@@ -15,12 +15,13 @@ use tokio::sync::mpsc::{Receiver, UnboundedSender};
 use tokio::task::JoinError;
 use tokio_util::task::AbortOnDropHandle;
 
-use crate::mail::{BoundKind, RelayName, RelayNo, RunNo};
+use crate::mail::{RelayName, RelayNo, RunNo};
 use crate::relay::Report;
 use crate::schedule::{Scheduler, Step, StopReason, Wait};
-use crate::store::{EndReason, Plan, Store, StoreError};
+use crate::store::{Plan, Store, StoreError};
 
 use super::attempt::Suppressed;
+use super::cause::{cause_of_stop, cause_of_wait, end_reason, goes_on_soon};
 use super::clock::Clock;
 use super::control::{Asked, Control};
 use super::dead::Dead;
@@ -35,10 +36,8 @@ use super::picture::{Moment, Picture, work_left};
 use super::samples::Samples;
 use super::settling::Wording;
 use super::shutdown::{Shutdown, Wish};
+use super::steer::Hold;
 use super::view::{Cause, Stage, Status};
-
-/// A pause that is over sooner is no reason to leave when told not to wait: rates and reconnections.
-const SHORT_WAIT: SignedDuration = SignedDuration::from_secs(60);
 
 /// One campaign being sent.
 pub struct Run {
@@ -63,6 +62,8 @@ pub struct Run {
     pub(super) notes: Vec<String>,
     /// Where the sandbox keeps the messages, if the campaign goes through one.
     pub(super) kept: Option<PathBuf>,
+    /// Whether anything new is begun.
+    pub(super) hold: Hold,
     /// Why no new work is taken any more.
     pub(super) stopping: Option<Cause>,
     /// What everybody waits for now, as last told.
@@ -80,11 +81,15 @@ enum Flow {
 impl Run {
     /// How the campaign stands.
     pub fn status(&self) -> Status {
-        let stage = match (&self.stopping, &self.waiting) {
-            (Some(_), _) | (None, None) => Stage::Sending,
-            (None, Some(_)) => Stage::Waiting,
+        let stage = match (&self.stopping, self.hold, &self.waiting) {
+            (Some(_), _, _) | (None, Hold::Off, None) => Stage::Sending,
+            (None, Hold::Paused, _) => Stage::Paused,
+            (None, Hold::Off, Some(_)) => Stage::Waiting,
         };
-        let reason = self.waiting.as_ref().and_then(cause_of_wait);
+        let reason = match stage {
+            Stage::Paused => Some(Cause::Pause),
+            _ => self.waiting.as_ref().and_then(cause_of_wait),
+        };
         let next = self.waiting.as_ref().and_then(|wait| wait.until);
         self.status_as(stage, reason, next)
     }
@@ -98,6 +103,11 @@ impl Run {
     /// How many recipients may or may not have received the message.
     pub fn uncertain(&self) -> u64 {
         self.status().recipients.uncertain
+    }
+
+    /// The name of its campaign.
+    pub(super) fn campaign(&self) -> &str {
+        &self.plan.head().content.campaign
     }
 
     /// What the operator should know before it begins: what was repaired, which files were edited.
@@ -179,7 +189,7 @@ impl Run {
             }
             Turn::Asked((request, answer)) => {
                 // Whoever asked may have gone; what was asked for is done all the same.
-                let _ = answer.send(self.answer(request));
+                let _ = answer.send(self.answer(request, events));
             }
             Turn::Wish(Wish::Drain) => {
                 tell(events, Event::Stopping);
@@ -216,6 +226,9 @@ impl Run {
     fn dispatch(&mut self, events: &UnboundedSender<Event>) -> Flow {
         self.heed_failure(events);
         let at = self.time();
+        if self.hold == Hold::Paused && self.stopping.is_none() {
+            return self.rest(at);
+        }
         loop {
             match self.scheduler.next(at) {
                 Step::Lease { relay, batch } => {
@@ -233,9 +246,8 @@ impl Run {
                     if self.stopping.is_none() {
                         tell(events, Event::Note(self.why(&reason)));
                     }
-                    return Flow::End(
-                        work_left(&self.store.tally(self.number).unwrap_or_default()).then_some(cause),
-                    );
+                    let left = work_left(&self.store.tally(self.number).unwrap_or_default());
+                    return Flow::End((left || cause == Cause::Cancelled).then_some(cause));
                 }
             }
         }
@@ -251,6 +263,14 @@ impl Run {
             Some(samples) => format!("stopped: {reason}. Refused were: {samples}"),
             None => format!("stopped: {reason}"),
         }
+    }
+
+    /// Nothing is begun, as the operator said so: stays, or leaves if told to.
+    fn rest(&self, at: Timestamp) -> Flow {
+        if self.orders.wait == orders::Wait::Never && self.scheduler.out() == 0 {
+            return Flow::End(Some(Cause::Pause));
+        }
+        Flow::Until(at + self.rhythm.longest_sleep)
     }
 
     /// Nothing may go now: stays, or leaves if told to.
@@ -309,7 +329,11 @@ impl Run {
         if let Some(failure) = failure {
             return Err(failure.into());
         }
-        let stage = if cause.is_some() { Stage::Interrupted } else { Stage::Finished };
+        let stage = match cause {
+            Some(Cause::Cancelled) => Stage::Cancelled,
+            Some(_) => Stage::Interrupted,
+            None => Stage::Finished,
+        };
         let status = self.status_as(stage, cause, next);
         tell(events, Event::Status(Box::new(status.clone())));
         Ok(Ending {
@@ -327,54 +351,4 @@ impl Run {
 /// Tells whoever watches; nobody may be watching.
 pub(super) fn tell(events: &UnboundedSender<Event>, event: Event) {
     let _ = events.send(event);
-}
-
-/// Whether some relay goes on in a moment: that is no reason to tell anybody, or to leave.
-fn goes_on_soon(wait: &Wait, at: Timestamp) -> bool {
-    wait.bounds.iter().any(|(_, kind, until)| match kind {
-        BoundKind::Rate | BoundKind::Domain | BoundKind::Sessions | BoundKind::Pause => {
-            until.is_none_or(|until| until.duration_since(at) <= SHORT_WAIT)
-        }
-        BoundKind::Quota | BoundKind::Warmup | BoundKind::Window | BoundKind::Retry | BoundKind::Stopped => {
-            false
-        }
-    })
-}
-
-/// What holds the run back: what binds the relay that may go on first.
-fn cause_of_wait(wait: &Wait) -> Option<Cause> {
-    let first = wait.bounds.iter().min_by_key(|(_, _, until)| until.unwrap_or(Timestamp::MAX));
-    match first.map(|(_, kind, _)| *kind)? {
-        BoundKind::Quota | BoundKind::Warmup => Some(Cause::Quota),
-        BoundKind::Window | BoundKind::Retry => Some(Cause::Window),
-        BoundKind::Rate | BoundKind::Domain | BoundKind::Sessions | BoundKind::Pause | BoundKind::Stopped => {
-            None
-        }
-    }
-}
-
-fn cause_of_stop(reason: &StopReason) -> Cause {
-    match reason {
-        StopReason::StopIf { .. } | StopReason::Content { .. } => Cause::StopIf,
-        StopReason::NoRelay => Cause::NoRelay,
-        StopReason::Never(BoundKind::Quota | BoundKind::Warmup) => Cause::Quota,
-        StopReason::Never(_) => Cause::Window,
-        StopReason::Drained | StopReason::Cancelled => Cause::Signal,
-    }
-}
-
-fn end_reason(cause: Option<Cause>, waiting: Option<&Wait>) -> EndReason {
-    let for_retry =
-        waiting.is_some_and(|wait| wait.bounds.iter().any(|(_, kind, _)| *kind == BoundKind::Retry));
-    match cause {
-        None => EndReason::Finished,
-        Some(Cause::Quota) => EndReason::Quota,
-        Some(Cause::Window) if for_retry => EndReason::Retry,
-        Some(Cause::Window) => EndReason::Window,
-        Some(Cause::Limit) => EndReason::Limit,
-        Some(Cause::StopIf) => EndReason::StopIf,
-        Some(Cause::Signal) => EndReason::Signal,
-        Some(Cause::NoRelay) => EndReason::NoRelay,
-        Some(Cause::Crash) => EndReason::State,
-    }
 }

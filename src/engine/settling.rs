@@ -200,13 +200,14 @@ impl Run {
     }
 
     /// Answers another terminal.
-    pub(super) fn answer(&mut self, request: Request) -> Answer {
+    pub(super) fn answer(&mut self, request: Request, events: &UnboundedSender<Event>) -> Answer {
         match request {
             Request::Status => Answer::Status(Box::new(self.status())),
             Request::Suppress(wanted) => match self.suppress(&wanted) {
                 Ok(changed) => Answer::Changed(changed),
                 Err(error) => Answer::Refused(error.to_string()),
             },
+            Request::Order { campaign, order } => self.obey(&campaign, order, events),
         }
     }
 

@@ -32,7 +32,7 @@ pub fn suppress(workspace: &Workspace, wanted: &Change) -> Result<Changed, Engin
         Some(Answer::Refused(what)) => {
             Err(EngineError::Io { path: path(), source: std::io::Error::other(what) })
         }
-        Some(Answer::Status(_)) => Err(EngineError::Io {
+        Some(Answer::Status(_) | Answer::Obeyed(_)) => Err(EngineError::Io {
             path: path(),
             source: std::io::Error::other("the engine answered something else"),
         }),

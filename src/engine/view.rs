@@ -48,6 +48,10 @@ pub enum Cause {
     Crash,
     /// No relay could log in or be reached.
     NoRelay,
+    /// Another terminal said so: `pause`, or `drain`.
+    Pause,
+    /// Another terminal took everybody out.
+    Cancelled,
 }
 
 /// How many recipients stand where.

@@ -43,6 +43,7 @@ mod show;
 mod signals;
 mod state_folder;
 mod status_json;
+mod steering;
 mod suppression;
 mod template_column;
 mod uncertain;

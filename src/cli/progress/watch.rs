@@ -13,7 +13,7 @@ use crate::cli::limits;
 use crate::cli::operator::{Operator, Showing};
 use crate::cli::printer::Printer;
 use crate::cli::words::number;
-use crate::engine::{self, Ending, Event, Run, Status, Told};
+use crate::engine::{self, Ending, Event, Order, Run, Status, Told};
 use crate::mail::{BoundKind, RelayName};
 
 use super::bars::Bars;
@@ -82,6 +82,7 @@ impl Watcher {
             Event::Waiting { .. } if matches!(self.way, Way::Bars(_)) => {}
             Event::Waiting { until, bounds } => self.say(&self.waiting(until, &bounds)),
             Event::Note(note) => self.say(&format!("note: {}", escape::line(&note))),
+            Event::Ordered(order) => self.say(&self.ordered(order)),
             Event::Stopping => {
                 self.say("stopping: no new mail, waiting for the replies outstanding (again: stop now)");
             }
@@ -120,6 +121,19 @@ impl Watcher {
                 );
                 self.say(text.trim_end());
             }
+        }
+    }
+
+    /// What another terminal said, and what undoes it.
+    fn ordered(&self, order: Order) -> String {
+        let campaign = escape::line(&self.status.campaign);
+        match order {
+            Order::Pause => format!("paused by another terminal (`mailrun resume {campaign}` goes on)"),
+            Order::Resume => "going on, as another terminal said".to_owned(),
+            Order::Drain => {
+                "ending, as another terminal said: waiting for the replies outstanding".to_owned()
+            }
+            Order::Cancel => "cancelled by another terminal: waiting for the replies outstanding".to_owned(),
         }
     }
 

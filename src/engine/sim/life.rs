@@ -338,5 +338,6 @@ fn why(cause: Option<Cause>) -> &'static str {
         Some(Cause::Signal) => "it ended: a signal",
         Some(Cause::NoRelay) => "it ended: no relay",
         Some(Cause::Crash) => "it ended: the journal",
+        Some(Cause::Pause | Cause::Cancelled) => "it ended: another terminal",
     }
 }
