@@ -271,7 +271,7 @@ mod tests {
             ("Łódź", "To: =?utf-8?b?xYHDs2TFug==?= <a@example.com>\r\n"),
             ("José Lopez-Garcia", "To: =?utf-8?b?Sm9zw6k=?= Lopez-Garcia <a@example.com>\r\n"),
             ("Dr. Zoë Ünal Kay", "To: =?utf-8?b?RHIuIFpvw6sgw5xuYWw=?= Kay <a@example.com>\r\n"),
-            ("=?utf-8?q?=0ABcc?=", "To: =?utf-8?b?PT91dGYtOD9xPz0wQUJjYz89?= <a@example.com>\r\n"),
+            ("=?utf-8?q?=0ABcc?=", "To: =?utf-8?q?=3D=3Futf-8=3Fq=3F=3D0ABcc=3F=3D?= <a@example.com>\r\n"),
             ("山田 太郎", "To: =?utf-8?b?5bGx55SwIOWkqumDjg==?= <a@example.com>\r\n"),
             ("אבג", "To: =?utf-8?b?15DXkdeS?= <a@example.com>\r\n"),
         ];

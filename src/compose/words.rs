@@ -88,9 +88,15 @@ fn words(out: &mut Vec<u8>, mut used: usize, display: &str) -> usize {
     used
 }
 
-/// Octets that `text` takes in the shorter of the two encodings.
+/// Octets that `text` takes in its encoding.
 fn payload(text: &str) -> usize {
-    q_cost(text.as_bytes()).min(text.len().div_ceil(3) * 4)
+    if wants_base64(text) { text.len().div_ceil(3) * 4 } else { q_cost(text.as_bytes()) }
+}
+
+/// Whether the B encoding is the one for `text`: it is shorter, and there is something to encode. Spam filters
+/// take ASCII in base64 for hiding (`SUBJ_EXCESS_BASE64` of rspamd).
+fn wants_base64(text: &str) -> bool {
+    !text.is_ascii() && text.len().div_ceil(3) * 4 < q_cost(text.as_bytes())
 }
 
 /// What RFC 2047, 5 (3) lets stand for itself in the Q encoding wherever an encoded-word may stand.
@@ -103,9 +109,9 @@ fn q_cost(octets: &[u8]) -> usize {
 }
 
 /// Writes `value` as encoded-words in UTF-8 (RFC 2047), none of which splits a character, one a line,
-/// in whichever of the two encodings is shorter. Gives the octets used on the last line.
+/// in one of the two encodings. Gives the octets used on the last line.
 pub(super) fn encode(out: &mut Vec<u8>, mut used: usize, value: &str) -> usize {
-    let base64 = value.len().div_ceil(3) * 4 < q_cost(value.as_bytes());
+    let base64 = wants_base64(value);
     let mut rest = value;
     loop {
         let room = ENCODED_WORD.min(LINE - used) - ENCODED_WORD_FRAME;
