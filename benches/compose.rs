@@ -1,5 +1,6 @@
 //! Measures what one message costs to compose, beside what the crates cost that could do the same:
-//! handlebars rendering the same templates, and lettre building a message of the same two bodies.
+//! handlebars rendering the same templates, and lettre building a message of the same two bodies; and what a
+//! DKIM signature adds.
 //!
 //! `cargo bench --bench compose`. The campaign is that of `make_campaign.py`: ten variables, a partial, a
 //! loop and a condition, about 4 kB. Every figure is the time of a [block](BLOCK) of messages, one for each
@@ -10,12 +11,17 @@ use std::hint::black_box;
 use std::sync::Arc;
 use std::time::Duration;
 
+use aws_lc_rs::encoding::AsDer as _;
+use aws_lc_rs::rsa::KeySize;
+use aws_lc_rs::signature::{Ed25519KeyPair, RsaKeyPair};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use criterion::measurement::{Measurement, ValueFormatter, WallTime};
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use handlebars::Handlebars;
 use jiff::Timestamp;
 use lettre::message::{Mailbox as Lettered, Message as Built, MultiPart};
-use mailrun::compose::{Composer, Keys};
+use mailrun::compose::{Composer, Keys, PrivateKey, Published, Signer, Stamps};
 use mailrun::mail::{
     Address, Batch, BatchId, Content, Mailbox, Mode, PlanId, Recipient, RecipientNo, RunNo, Source,
     Unsubscribe,
@@ -242,6 +248,13 @@ fn build(from: &Lettered, to: &lettre::Address, rendered: Rendered) -> Vec<u8> {
         .formatted()
 }
 
+/// Signs with one key in PKCS#8.
+fn signer(pkcs8: &[u8]) -> Signer {
+    let pem = format!("-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----\n", STANDARD.encode(pkcs8));
+    let key = PrivateKey::parse(&pem).expect("a key");
+    Signer::new("example.com", vec![Published { selector: "s1".into(), key }])
+}
+
 fn measure(criterion: &mut Criterion<ProcessorTime>) {
     let content = Arc::new(content());
     let composer = Composer::new(content, &Keys::new(&[7; 32]), PlanId([3; 16])).expect("sound templates");
@@ -269,6 +282,18 @@ fn measure(criterion: &mut Criterion<ProcessorTime>) {
             }
         });
     });
+    let ed25519 = Ed25519KeyPair::generate().expect("a key").to_pkcs8().expect("its octets");
+    let rsa = RsaKeyPair::generate(KeySize::Rsa2048).expect("a key").as_der().expect("its octets");
+    for (name, signer) in [("Ed25519", signer(ed25519.as_ref())), ("RSA-2048", signer(rsa.as_ref()))] {
+        group.bench_function(format!("compose and sign, {name}"), |bencher| {
+            bencher.iter(|| {
+                for (batch, row) in &rows {
+                    let message = composer.compose(batch, std::slice::from_ref(row), date).expect("composed");
+                    black_box(signer.sign(&message.octets, Stamps::Kept).expect("signed"));
+                }
+            });
+        });
+    }
     group.bench_function("handlebars alone", |bencher| {
         bencher.iter(|| {
             for context in &contexts {

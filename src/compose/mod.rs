@@ -16,6 +16,7 @@
 //! - `headers` and `words`: clean, encode, fold; `unsubscribe`: the ways out of the list;
 //! - `body`: lines, and where in them to look; `mime`: their transfer encodings; `quoted`: quoted-printable;
 //! - [`token`](issue_token): what names a recipient outside and cannot be forged;
+//! - [`dkim`](Signer): signs what is composed, last of all;
 //! - [`error`](RowFault): what is wrong with one row.
 
 mod assemble;
@@ -24,6 +25,7 @@ mod calls;
 mod compile;
 mod composer;
 mod datum;
+mod dkim;
 mod error;
 mod functions;
 mod headers;
@@ -53,6 +55,7 @@ mod walk;
 mod words;
 
 pub use composer::Composer;
+pub use dkim::{KeyFault, KeyKind, PrivateKey, Published, Signer, SigningError, Stamps};
 pub use error::RowFault;
 pub use lint::lint;
 pub use preview::Preview;
