@@ -3,6 +3,7 @@
 //! In reading order:
 //!
 //! - [`submit`](Submit): the seam: work goes in, reports come out, a settlement for every batch;
+//! - [`ahead`](Ahead): messages made before they are asked for, by threads of their own;
 //! - [`settings`](RelaySettings): what a pool must know of its relay;
 //! - [`error`](RelayError): why a session could not be opened;
 //! - [`token`](TokenCommand): tokens, from a command;
@@ -23,6 +24,7 @@
 //! - [`probe`](probe()): one session opened to be looked at.
 
 mod advice;
+mod ahead;
 mod certificate;
 mod entrance;
 mod errand;
@@ -43,6 +45,7 @@ mod verdict;
 mod waits;
 mod wording;
 
+pub use ahead::{Ahead, Makers, Withdrawal};
 pub use certificate::Certificate;
 pub use error::RelayError;
 pub use pool::RelayPool;

@@ -16,6 +16,8 @@ use tokio::sync::mpsc::UnboundedSender;
 use crate::mail::{Batch, Charge, Delivery, Gate, Message, Outcome, RelayNo, Return, Settled, Trouble};
 use crate::smtp::Mode;
 
+use super::ahead::{Ahead, Makers, Ready, Withdrawal};
+
 /// Something that takes messages and says what became of them.
 pub trait Submit: Send + Sync {
     /// Sends what `work` gives until it is closed and empty, and every session has ended.
@@ -59,13 +61,35 @@ impl Unsendable {
 #[derive(Clone)]
 pub struct Work {
     batches: Receiver<Batch>,
-    compose: Arc<Compose>,
+    maker: Maker,
+}
+
+/// Where the messages of a [`Work`] come from.
+#[derive(Clone)]
+enum Maker {
+    /// Each is composed by whoever takes it.
+    Taker(Arc<Compose>),
+    /// They were made ahead, and wait.
+    Shelf(Receiver<Ready>),
 }
 
 impl Work {
     /// The batches that come through `batches`, made into messages by `compose` as they are taken.
     pub fn new(batches: Receiver<Batch>, compose: Arc<Compose>) -> Self {
-        Self { batches, compose }
+        Self { batches, maker: Maker::Taker(compose) }
+    }
+
+    /// The same, made into messages before they are taken, by threads of their own: nothing comes unless the
+    /// [`Ahead`] is run beside. Its batches are those that `reports` is about.
+    pub fn made_ahead(
+        batches: Receiver<Batch>,
+        compose: Arc<Compose>,
+        makers: Makers,
+        reports: Reports,
+        withdrawal: Withdrawal,
+    ) -> (Self, Ahead) {
+        let (ahead, ready) = Ahead::new(batches.clone(), compose, makers, reports, withdrawal);
+        (Self { batches, maker: Maker::Shelf(ready) }, ahead)
     }
 
     /// The next message; none once the work is over. What cannot be sent is reported and passed over.
@@ -73,8 +97,11 @@ impl Work {
     /// Nothing is taken if this is dropped before it is ready.
     pub async fn next(&self, reports: &Reports) -> Option<Message> {
         loop {
-            let batch = self.batches.recv().await.ok()?;
-            if let Some(message) = self.message(batch, reports) {
+            let message = match &self.maker {
+                Maker::Taker(compose) => composed(compose, self.batches.recv().await.ok()?, reports),
+                Maker::Shelf(ready) => told(ready.recv().await.ok()?.take(), reports),
+            };
+            if let Some(message) = message {
                 return Some(message);
             }
         }
@@ -83,8 +110,11 @@ impl Work {
     /// The next message, if a batch is waiting.
     pub fn try_next(&self, reports: &Reports) -> Option<Message> {
         loop {
-            let batch = self.batches.try_recv().ok()?;
-            if let Some(message) = self.message(batch, reports) {
+            let message = match &self.maker {
+                Maker::Taker(compose) => composed(compose, self.batches.try_recv().ok()?, reports),
+                Maker::Shelf(ready) => told(ready.try_recv().ok()?.take(), reports),
+            };
+            if let Some(message) = message {
                 return Some(message);
             }
         }
@@ -92,31 +122,53 @@ impl Work {
 
     /// The next batch as it is; none once the work is over.
     pub async fn next_batch(&self) -> Option<Batch> {
-        self.batches.recv().await.ok()
+        match &self.maker {
+            Maker::Taker(_) => self.batches.recv().await.ok(),
+            Maker::Shelf(ready) => ready.recv().await.ok().map(Ready::take_batch),
+        }
     }
 
     /// Hands back every batch that waits.
     pub fn return_waiting(&self, reports: &Reports) {
-        while let Ok(batch) = self.batches.try_recv() {
+        if let Maker::Shelf(ready) = &self.maker {
+            // Each comes back as it falls.
+            while ready.try_recv().is_ok() {}
+        }
+        Self::return_all(&self.batches, reports);
+    }
+
+    /// Hands back every batch that waits in a channel of which no work was made yet.
+    pub fn return_all(batches: &Receiver<Batch>, reports: &Reports) {
+        while let Ok(batch) = batches.try_recv() {
             reports.returned(batch, &Return::NotSent, Vec::new());
         }
     }
 
     /// Whether no batch is left and none will come.
     pub fn is_over(&self) -> bool {
-        self.batches.is_closed() && self.batches.is_empty()
+        let is_over = self.batches.is_closed() && self.batches.is_empty();
+        match &self.maker {
+            Maker::Taker(_) => is_over,
+            Maker::Shelf(ready) => is_over && ready.is_closed() && ready.is_empty(),
+        }
     }
+}
 
-    fn message(&self, batch: Batch, reports: &Reports) -> Option<Message> {
-        let owed = Owed { batch: Some(batch.clone()), reports };
-        let composed = (self.compose)(batch);
-        owed.paid();
-        match composed {
-            Ok(message) => Some(message),
-            Err(unsendable) => {
-                reports.unsendable(unsendable);
-                None
-            }
+/// The message of a batch; what cannot be sent is reported.
+fn composed(compose: &Arc<Compose>, batch: Batch, reports: &Reports) -> Option<Message> {
+    let owed = Owed { batch: Some(batch.clone()), reports };
+    let composed = compose(batch);
+    owed.paid();
+    told(composed, reports)
+}
+
+/// The message; if there is none, that is reported.
+fn told(made: Result<Message, Unsendable>, reports: &Reports) -> Option<Message> {
+    match made {
+        Ok(message) => Some(message),
+        Err(unsendable) => {
+            reports.unsendable(unsendable);
+            None
         }
     }
 }
