@@ -6,18 +6,52 @@ use crate::mail::{Address, Fault, Mode, Place, RelayName};
 
 use super::error::CampaignError;
 use super::load::Campaign;
-use super::relays::{Relay, Relays};
+use super::relays::{Relay, Relays, Signing, SigningDomain};
 
 /// Mailbox providers that publish a DMARC policy which refuses their addresses from anybody else's relay,
 /// and the hosts of their own.
-const MAILBOX_PROVIDERS: [(&[&str], &[&str]); 3] = [
-    (&["gmail.com", "googlemail.com"], &["gmail.com"]),
-    (&["yahoo.com", "ymail.com", "aol.com"], &["yahoo.com", "aol.com"]),
-    (
-        &["outlook.com", "hotmail.com", "live.com", "msn.com"],
-        &["outlook.com", "office365.com", "hotmail.com", "live.com"],
-    ),
+const MAILBOX_PROVIDERS: [Provider; 3] = [
+    Provider { domains: &["gmail.com", "googlemail.com"], in_every_country: &[], hosts: &["gmail.com"] },
+    Provider {
+        domains: &["ymail.com", "rocketmail.com", "myyahoo.com", "aol.com"],
+        in_every_country: &["yahoo"],
+        hosts: &["yahoo.com", "aol.com"],
+    },
+    Provider {
+        domains: &["msn.com"],
+        in_every_country: &["outlook", "hotmail", "live"],
+        hosts: &["outlook.com", "office365.com", "hotmail.com", "live.com"],
+    },
 ];
+
+/// A provider of mailboxes, as far as others may not use its domains.
+struct Provider {
+    domains: &'static [&'static str],
+    /// First labels of domains that it has in many countries: `yahoo.de`, `yahoo.co.uk`, `hotmail.com.br`.
+    in_every_country: &'static [&'static str],
+    /// The domains of its own servers.
+    hosts: &'static [&'static str],
+}
+
+impl Provider {
+    fn has(&self, domain: &str) -> bool {
+        let in_a_country = domain.split_once('.').is_some_and(|(name, country)| {
+            let is_country = match country.split_once('.') {
+                None => country.len() == 2 || country == "com",
+                // RFC 1591 leaves it to each country: .co.uk, .com.br.
+                Some((kind, country)) => ["co", "com"].contains(&kind) && country.len() == 2,
+            };
+            is_country && self.in_every_country.contains(&name)
+        });
+        in_a_country || self.domains.contains(&domain)
+    }
+
+    fn owns(&self, host: &str) -> bool {
+        let is_beneath =
+            |own: &&str| host.strip_suffix(*own).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'));
+        self.hosts.iter().any(is_beneath)
+    }
+}
 
 /// The relays that `campaign` uses, in the order in which it names them; those of `instead` where they are given.
 ///
@@ -43,6 +77,7 @@ pub fn choose(
         faults.push(placed(fault, campaign.places.file.as_ref()));
     }
     faults.extend(chosen.iter().filter_map(|relay| misused_address(campaign, relay)));
+    faults.extend(chosen.iter().filter_map(|relay| unsigned(campaign, relays, relay)));
     if faults.is_empty() { Ok(chosen) } else { Err(CampaignError::Faults(faults)) }
 }
 
@@ -89,10 +124,38 @@ fn names(relays: &[Relay]) -> String {
     relays.iter().map(|relay| relay.name.as_str()).collect::<Vec<_>>().join(", ")
 }
 
+/// Whether there is a key that signs mail from the domain of From.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Signed {
+    /// There is one.
+    Yes,
+    /// There is none.
+    No,
+}
+
+/// Whether neither the operator nor a preset says who signs.
+fn nobody_signs(relay: &Relay) -> bool {
+    !relay.is_sandbox() && relay.sign == Signing::WhereKeyed
+}
+
 impl Campaign {
-    /// What is worth a look about this campaign through these relays, and stops nothing.
-    pub fn warnings_through(&self, chosen: &[Relay]) -> Vec<Fault> {
+    /// What is worth a look about this campaign through these relays, and stops nothing. `signed` says whether
+    /// there is a key for the domain of From.
+    pub fn warnings_through(&self, chosen: &[Relay], signed: Signed) -> Vec<Fault> {
         let mut warnings: Vec<Fault> = chosen.iter().flat_map(Relay::doubts).collect();
+        if signed == Signed::No && self.content.unsubscribe.url.is_some() {
+            warnings.extend(chosen.iter().filter(|relay| nobody_signs(relay)).map(|relay| {
+                let what = format!(
+                    "relay `{}` is not known to sign, and one click counts only where DKIM covers it (RFC 8058)",
+                    relay.name
+                );
+                let domain = self.content.from.address.domain();
+                let fault = Fault::warning(what).hint(format!(
+                    "add [dkim.\"{domain}\"] to campaigns/relays.toml, or sign = false where the relay signs by itself"
+                ));
+                placed(fault, relay.place.as_ref())
+            }));
+        }
         let from = &self.content.from.address;
         for relay in chosen.iter().filter(|relay| relay.preset.is_google()) {
             let user = relay.user.as_deref().unwrap_or_default();
@@ -123,9 +186,8 @@ impl Campaign {
 /// RFC 7489: a mailbox provider's domain is only aligned with its own relays.
 fn misused_address(campaign: &Campaign, relay: &Relay) -> Option<Fault> {
     let domain = campaign.content.from.address.domain();
-    let (_, own) = MAILBOX_PROVIDERS.iter().find(|(domains, _)| domains.contains(&domain))?;
-    let is_own = |own: &str| relay.host == own || relay.host.ends_with(&format!(".{own}"));
-    if relay.is_sandbox() || own.iter().any(|own| is_own(own)) {
+    let provider = MAILBOX_PROVIDERS.iter().find(|provider| provider.has(domain))?;
+    if relay.is_sandbox() || provider.owns(&relay.host) {
         return None;
     }
     let what = format!(
@@ -134,6 +196,19 @@ fn misused_address(campaign: &Campaign, relay: &Relay) -> Option<Fault> {
     );
     let fault =
         Fault::error(what).hint("write from a domain of your own, or through that provider's own relay");
+    Some(placed(fault, campaign.places.from.as_ref()))
+}
+
+/// A relay that must sign, and nothing to sign with.
+fn unsigned(campaign: &Campaign, relays: &Relays, relay: &Relay) -> Option<Fault> {
+    let domain = campaign.content.from.address.domain();
+    if relay.sign != Signing::Always || SigningDomain::covering(&relays.dkim, domain).is_some() {
+        return None;
+    }
+    let what = format!("relay `{}` signs (sign = true), and there is no key for {domain}", relay.name);
+    let fault = Fault::error(what).hint(format!(
+        "add [dkim.\"{domain}\"] with keys = [{{ selector = \"s1\", file = \"keys/s1.pem\" }}] to campaigns/relays.toml"
+    ));
     Some(placed(fault, campaign.places.from.as_ref()))
 }
 

@@ -13,7 +13,7 @@
 //! - `settings`: what `campaign.toml` says;
 //! - [`load`](Campaign): what a campaign means;
 //! - `templates`: its subject, bodies and partials; `wordings`: those of other variants and languages;
-//! - [`relays`](Relays): what `relays.toml` says and means;
+//! - [`relays`](Relays): what `relays.toml` says and means; `signing`, in it: [who signs](Signing), with which keys;
 //! - [`presets`](Preset): what is known of providers;
 //! - [`choose`](choose()): which relays a campaign uses, and whether they fit it;
 //! - [`secrets`](SecretSource): where passwords come from;
@@ -42,7 +42,7 @@ mod terms;
 mod wordings;
 mod workspace;
 
-pub use choose::choose;
+pub use choose::{Signed, choose};
 pub use encoding::Encoding;
 pub use error::CampaignError;
 pub use files::{FileError, Files};
@@ -50,6 +50,6 @@ pub use filter::{Filter, FilterError};
 pub use load::{Campaign, ListSettings};
 pub use presets::{Confidence, FactSource, NoQuota, Preset, PresetKind};
 pub use recipients::{Entry, List};
-pub use relays::{Auth, Relay, Relays, SandboxText, Tls};
+pub use relays::{Auth, Relay, Relays, SandboxText, Signing, SigningDomain, SigningKey, Tls};
 pub use secrets::{SecretError, SecretSource};
 pub use workspace::Workspace;

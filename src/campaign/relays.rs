@@ -29,14 +29,16 @@ mod doubts;
 mod fields;
 mod limits;
 mod login;
+mod signing;
 
 pub use login::Auth;
+pub use signing::{Signing, SigningDomain, SigningKey};
 
 /// The file, relative to the workspace.
 const FILE: &str = "campaigns/relays.toml";
 
 /// Keys of a relay whose feature belongs to a later version.
-const LATER: &[&str] = &["dkim", "verp", "eight_bit"];
+const LATER: &[&str] = &["eight_bit"];
 
 /// Free space below which no new mail starts, unless `[state]` says otherwise: 64 MiB.
 const MIN_FREE: u64 = 64 << 20;
@@ -106,6 +108,10 @@ pub struct Relay {
     pub domains: DomainLimits,
     /// Whether refused recipients stay charged.
     pub counts_refused: bool,
+    /// Whether mailrun signs what goes through it.
+    pub sign: Signing,
+    /// Whether a campaign with `verp` sends each batch under a reverse-path of its own here too.
+    pub verp: bool,
     /// The name in EHLO; none: that of the machine.
     pub helo: Option<String>,
     /// More certificate authorities to trust, a PEM file, absolute.
@@ -144,6 +150,8 @@ pub struct Relays {
     pub relays: Vec<Relay>,
     /// Octets of free space below which no new mail starts.
     pub min_free: u64,
+    /// The domains for which there are keys to sign with.
+    pub dkim: Vec<SigningDomain>,
     /// What is worth a look and stops nothing.
     pub warnings: Vec<Fault>,
 }
@@ -168,6 +176,7 @@ impl Relays {
         for (name, typed) in &text.relays {
             relays.extend(relay(workspace.root(), name, typed, &mut sheet));
         }
+        let dkim = signing::domains(&text.dkim, &mut sheet);
         let min_free = text.state.min_free.as_ref();
         let min_free = sheet.take(min_free, |size| {
             size.parse::<bytesize::ByteSize>()
@@ -184,7 +193,7 @@ impl Relays {
         let (errors, warnings): (Vec<Fault>, Vec<Fault>) =
             sheet.into_faults().into_iter().partition(|fault| fault.severity == Severity::Error);
         if errors.is_empty() {
-            Ok(Self { relays, min_free: min_free.unwrap_or(MIN_FREE), warnings })
+            Ok(Self { relays, min_free: min_free.unwrap_or(MIN_FREE), dkim, warnings })
         } else {
             Err(CampaignError::Faults(errors))
         }
@@ -206,6 +215,7 @@ impl Relays {
 #[serde(deny_unknown_fields, default)]
 struct RelaysText {
     relays: BTreeMap<Text, RelayText>,
+    dkim: BTreeMap<Text, Spanned<signing::DkimText>>,
     state: StateText,
 }
 
@@ -240,6 +250,7 @@ pub(super) struct RelayText {
     domains: BTreeMap<Text, Spanned<limits::DomainText>>,
     counts_refused: Option<bool>,
     sign: Option<Spanned<bool>>,
+    verp: Option<bool>,
     helo: Option<Text>,
     tls_ca: Option<Text>,
     insecure: Option<Spanned<bool>>,
@@ -328,9 +339,6 @@ fn relay(root: &Path, name: &Text, text: &RelayText, sheet: &mut Sheet) -> Optio
     };
     let reserve = text.reserve.as_ref().or(known.reserve.as_ref()).map_or(0, |reserve| *reserve.get_ref());
     fields::check_reserve(text, &quotas, reserve, sheet);
-    if let Some(sign) = text.sign.as_ref().filter(|sign| *sign.get_ref()) {
-        sheet.later(sign.span(), "`sign = true` (DKIM)");
-    }
     let sandbox = fields::sandbox(text, preset, sheet);
     Some(Relay {
         name: RelayName::new(name.get_ref()),
@@ -364,6 +372,8 @@ fn relay(root: &Path, name: &Text, text: &RelayText, sheet: &mut Sheet) -> Optio
         warmup: limits::warmup(text.warmup.as_ref(), sheet),
         domains: limits::domains(&text.domains, sheet),
         counts_refused: text.counts_refused.or(known.counts_refused).unwrap_or(true),
+        sign: signing::signing(text, known),
+        verp: text.verp.or(known.verp).unwrap_or(true),
         helo: sheet.take(text.helo.as_ref(), |helo| fields::host_name(helo)),
         tls_ca: text.tls_ca.as_ref().map(|file| root.join(file.get_ref())),
         insecure: fields::insecure(text, sheet),

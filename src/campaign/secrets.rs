@@ -112,6 +112,20 @@ impl fmt::Display for SecretSource {
 }
 
 fn read_file(path: &Path) -> Result<SecretString, SecretError> {
+    first_line(open_guarded(path)?, &path.display().to_string())
+}
+
+/// The whole text of a file that is as secret as a password: a key.
+///
+/// # Errors
+/// As [`SecretSource::reveal`].
+pub(super) fn read_text(path: &Path) -> Result<SecretString, SecretError> {
+    let take_all = |text: &str| (!text.trim().is_empty()).then(|| text.to_owned()).ok_or("nothing");
+    from_reader(open_guarded(path)?, &path.display().to_string(), take_all)
+}
+
+/// Opens a file that only its owner can read and change, by what the system says of the open file itself.
+fn open_guarded(path: &Path) -> Result<std::fs::File, SecretError> {
     let unopened = |source: io::Error| SecretError::File { path: path.to_owned(), source };
     let exposed = |what| SecretError::Exposed { path: path.to_owned(), what };
     let folder =
@@ -134,7 +148,7 @@ fn read_file(path: &Path) -> Result<SecretString, SecretError> {
     if stat.st_mode & 0o077 != 0 {
         return Err(exposed("others than its owner may read it; run chmod 600 on it"));
     }
-    from_reader(std::fs::File::from(file), &path.display().to_string())
+    Ok(std::fs::File::from(file))
 }
 
 fn run(words: &[String], root: &Path) -> Result<SecretString, SecretError> {
@@ -152,7 +166,7 @@ fn run(words: &[String], root: &Path) -> Result<SecretString, SecretError> {
         .map_err(failed)?;
     let output = child.stdout.take().expect("its output was asked for");
     // Its output ends here, also where it is too long: the program then sees a closed pipe.
-    let secret = from_reader(output, &format!("`{program}`"));
+    let secret = first_line(output, &format!("`{program}`"));
     let status = child.wait().map_err(failed)?;
     if status.success() || matches!(secret, Err(SecretError::Unusable { what: TOO_LONG, .. })) {
         secret
@@ -164,17 +178,26 @@ fn run(words: &[String], root: &Path) -> Result<SecretString, SecretError> {
 const TOO_LONG: &str = "more than 64 KiB";
 
 /// The first line of what `reader` gives.
-fn from_reader(reader: impl Read, source_name: &str) -> Result<SecretString, SecretError> {
+fn first_line(reader: impl Read, source_name: &str) -> Result<SecretString, SecretError> {
+    from_reader(reader, source_name, |text| match text.lines().next() {
+        Some(line) if !line.is_empty() => Ok(line.to_owned()),
+        Some(_) | None => Err("nothing in its first line"),
+    })
+}
+
+/// What `take` makes of the text that `reader` gives, or says it gives instead.
+fn from_reader(
+    reader: impl Read,
+    source_name: &str,
+    take: impl FnOnce(&str) -> Result<String, &'static str>,
+) -> Result<SecretString, SecretError> {
     let unusable = |what| SecretError::Unusable { source_name: source_name.to_owned(), what };
     let mut octets = Vec::with_capacity(4096);
     let read = reader.take(SECRET_LIMIT + 1).read_to_end(&mut octets);
     let secret = match std::str::from_utf8(&octets) {
         _ if read.is_err() => Err(unusable("a read error")),
         _ if octets.len() as u64 > SECRET_LIMIT => Err(unusable(TOO_LONG)),
-        Ok(text) => match text.lines().next() {
-            Some(line) if !line.is_empty() => Ok(SecretString::from(line.to_owned())),
-            Some(_) | None => Err(unusable("nothing in its first line")),
-        },
+        Ok(text) => take(text).map(SecretString::from).map_err(unusable),
         Err(_) => Err(unusable("octets that are no text")),
     };
     octets.zeroize();

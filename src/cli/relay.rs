@@ -22,6 +22,7 @@ use super::words::{duration, listed, number};
 
 mod presets;
 mod seen;
+mod signs;
 
 const TEST_HELP: &str = "\
 Examples:
@@ -225,6 +226,7 @@ fn test(workspace: &Workspace, operator: &Operator, args: &TestArgs) -> Result<E
     } else {
         operator.printer.say(&format!("Connecting to {}...", escape::line(name.as_str())));
     }
+    let signers = engine::signers_of(workspace, &state.relay)?;
     let look = Look { questions: args.questions(), password };
     let looked = block_on(async { Ok(engine::look_at(workspace, name, look).await) })?;
     let seen = match looked {
@@ -237,11 +239,13 @@ fn test(workspace: &Workspace, operator: &Operator, args: &TestArgs) -> Result<E
         }
     };
     if operator.printer.is_json() {
-        json(&seen::as_json(name, &seen))?;
+        let mut value = seen::as_json(name, &seen);
+        value["signs"] = signs::as_json(&signers);
+        json(&value)?;
         return Ok(Exit::Done);
     }
     show_dialogue(&seen.transcript, operator);
-    data(&seen::text(name, &seen))?;
+    data(&(seen::text(name, &seen) + &signs::text(&signers)))?;
     Ok(Exit::Done)
 }
 

@@ -78,7 +78,7 @@ impl Attempts {
 
 /// A batch whose rows or rendering fail, although the plan was checked: the frozen plan was damaged. It is
 /// refused in words that no server said.
-fn unreadable(batch: Batch, what: &str) -> Unsendable {
+pub(super) fn unreadable(batch: Batch, what: &str) -> Unsendable {
     let reply = Arc::new(Reply::new(554, format!("5.6.0 not sent by mailrun: {what}")));
     let verdict = Verdict {
         class: Class::Content,

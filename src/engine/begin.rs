@@ -191,7 +191,8 @@ impl Run {
             notify,
             clock: clock.clone(),
         };
-        lanes.compose_with(attempts.into_compose());
+        let signer = desk.signer_of(content.from.address.domain())?;
+        lanes.compose_with(&attempts.into_compose(), &content.reverse_path, signer.as_ref());
         let store = Arc::new(store);
         let max_uncertain = desk.campaign.max_uncertain;
         let announced = exposure(&desk.relays, &specs, content.mode, max_uncertain);

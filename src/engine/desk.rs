@@ -8,8 +8,8 @@ use std::sync::Arc;
 
 use secrecy::SecretString;
 
-use crate::campaign::{Campaign, Relay, Relays, Workspace, choose};
-use crate::compose::{Composer, Keys, lint};
+use crate::campaign::{Campaign, Relay, Relays, Signed, SigningDomain, Workspace, choose};
+use crate::compose::{Composer, Keys, Signer, lint};
 use crate::mail::{Content, Excluded, Fault, PlanId, RelayName, Severity};
 use crate::relay::Credential;
 use crate::store;
@@ -17,6 +17,7 @@ use crate::store;
 use super::error::{EngineError, Unfit};
 use super::prepare::Invalid;
 use super::relays::{secret, user_without_password};
+use super::signing::{may_sign, signer};
 use super::survey::{Known, LeftOut, Render, Survey, Surveyor};
 
 /// One campaign and the relays it goes through.
@@ -30,6 +31,10 @@ pub struct Desk {
     pub relays: Vec<Relay>,
     /// Free space below which no new mail starts, in octets.
     pub(super) min_free: u64,
+    /// The domains for which there are keys to sign with.
+    pub(super) dkim: Vec<SigningDomain>,
+    /// What signs mail from the campaign's From, where a relay may sign and there are keys.
+    pub(super) signer: Option<Signer>,
     /// What is worth a look in `relays.toml`.
     warnings: Vec<Fault>,
     /// Passwords that somebody typed.
@@ -66,10 +71,14 @@ impl Desk {
         let campaign = Campaign::load(&workspace, campaign)?;
         let all = Relays::load(&workspace)?;
         let relays = choose(&campaign, &all, relays)?;
+        let from = campaign.content.from.address.domain();
+        let signer = if relays.iter().any(may_sign) { signer(&workspace, &all.dkim, from)? } else { None };
         Ok(Self {
             workspace,
             campaign,
             relays,
+            dkim: all.dkim,
+            signer,
             min_free: all.min_free,
             warnings: all.warnings,
             typed: HashMap::new(),
@@ -80,14 +89,15 @@ impl Desk {
     pub fn warnings(&self) -> Vec<Fault> {
         let mut warnings = self.warnings.clone();
         warnings.extend(self.campaign.warnings.iter().cloned());
-        warnings.extend(self.campaign.warnings_through(&self.relays));
+        let signed = if self.signer.is_some() { Signed::Yes } else { Signed::No };
+        warnings.extend(self.campaign.warnings_through(&self.relays, signed));
         warnings.extend(lint(&self.campaign.content).into_iter().filter(is_warning));
         warnings
     }
 
-    /// What the operator should know: how the list was read, whose clock counts.
+    /// What the operator should know: how the list was read, whose clock counts, who signs.
     pub fn notes(&self) -> Vec<String> {
-        self.campaign.notes.clone()
+        self.campaign.notes.iter().cloned().chain(self.signing_note()).collect()
     }
 
     /// The relays at which somebody logs in and no password is set or was given, each with its user: ask

@@ -4,16 +4,21 @@
 //! called back; what was begun ends by itself, or is given up by [`Lanes::abort`], and is reported in any
 //! case.
 
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::thread;
 
 use async_channel::{Receiver, Sender};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::JoinSet;
 
 use crate::campaign::Relay;
-use crate::mail::{Batch, Class, Gate, PlanId, RelayName, RelayNo, Return, Trouble};
-use crate::relay::{Compose, RelayPool, RelaySettings, Report, Reports, SessionEvent, Submit, Work};
+use crate::compose::Signer;
+use crate::mail::{Address, Batch, Class, Gate, PlanId, RelayName, RelayNo, Return, Trouble};
+use crate::relay::{
+    Compose, Makers, RelayPool, RelaySettings, Report, Reports, SessionEvent, Submit, Withdrawal, Work,
+};
 use crate::sandbox::Server;
 
 use super::desk::Desk;
@@ -21,6 +26,7 @@ use super::error::EngineError;
 use super::gate::JournalGate;
 use super::rehearsal;
 use super::relays::settings;
+use super::signing::Finish;
 
 /// One relay of a run.
 struct Lane {
@@ -30,6 +36,12 @@ struct Lane {
     submit: Option<Arc<dyn Submit>>,
     batches: Sender<Batch>,
     waiting: Receiver<Batch>,
+    /// What makes messages of the batches, once that is known.
+    maker: Option<Maker>,
+    /// What is handed out and not begun, once the lane is open.
+    work: Option<Work>,
+    /// Takes back what was made ahead.
+    withdrawal: Withdrawal,
     sessions: u32,
     login_refused: bool,
     notifications: Notifications,
@@ -59,6 +71,14 @@ impl Lane {
     }
 }
 
+/// What makes the messages of a lane.
+enum Maker {
+    /// Whoever takes a batch.
+    Taker(Arc<Compose>),
+    /// Threads of their own, ahead.
+    Ahead(Arc<Compose>),
+}
+
 /// Whether a relay may be expected to tell of its deliveries, where the campaign asks for that.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Notifications {
@@ -71,7 +91,6 @@ enum Notifications {
 /// Every relay of a run.
 pub(super) struct Lanes {
     relays: Vec<Lane>,
-    compose: Option<Arc<Compose>>,
     tasks: JoinSet<()>,
     sender: UnboundedSender<Report>,
     receiver: Option<UnboundedReceiver<Report>>,
@@ -104,6 +123,9 @@ impl Lanes {
                 submit: through.next(),
                 batches,
                 waiting,
+                maker: None,
+                work: None,
+                withdrawal: Withdrawal::default(),
                 sessions: 0,
                 login_refused: false,
                 notifications: Notifications::Expected,
@@ -112,23 +134,33 @@ impl Lanes {
         let (sender, receiver) = unbounded_channel();
         let folder = rehearsal::folder(desk.workspace.state_dir(), plan);
         let (tasks, servers, receiver) = (JoinSet::new(), Vec::new(), Some(receiver));
-        Ok(Self { relays: lanes, compose: None, tasks, sender, receiver, servers, folder })
+        Ok(Self { relays: lanes, tasks, sender, receiver, servers, folder })
     }
 
-    /// Says what makes messages of batches.
-    pub(super) fn compose_with(&mut self, compose: Arc<Compose>) {
-        self.compose = Some(compose);
+    /// Says what makes messages of batches: whose bounces go to `reverse_path`, unless a message has a path of
+    /// its own, and what signs them where a relay signs.
+    pub(super) fn compose_with(
+        &mut self,
+        compose: &Arc<Compose>,
+        reverse_path: &Address,
+        signer: Option<&Signer>,
+    ) {
+        for lane in &mut self.relays {
+            let finish = Finish::of(&lane.relay, reverse_path, signer);
+            let maker = if finish.is_slow() { Maker::Ahead } else { Maker::Taker };
+            lane.maker = Some(maker(finish.after(compose)));
+        }
     }
 
     /// Sets every relay to work, through `gate`. All reports of the run come out of what is returned.
     ///
     /// # Errors
-    /// A built-in server cannot be started, or a relay's trust cannot be set up.
+    /// A built-in server or a thread cannot be started, or a relay's trust cannot be set up.
     ///
     /// # Panics
     /// If called twice, or before anything composes.
     pub(super) fn open(&mut self, gate: &Arc<JournalGate>) -> Result<UnboundedReceiver<Report>, EngineError> {
-        let compose = self.compose.as_ref().expect("a run knows how to compose");
+        let mut makers = None;
         for (position, lane) in self.relays.iter_mut().enumerate() {
             let number = RelayNo(u16::try_from(position).expect("a campaign has few relays"));
             let submit = match lane.submit.take() {
@@ -136,8 +168,19 @@ impl Lanes {
                 None => lane.pool(position, &self.folder, &mut self.servers)?,
             };
             lane.submit = Some(Arc::clone(&submit));
-            let work = Work::new(lane.waiting.clone(), Arc::clone(compose));
             let reports = Reports::new(number, self.sender.clone());
+            let work = match lane.maker.take().expect("a run knows how to compose") {
+                Maker::Taker(compose) => Work::new(lane.waiting.clone(), compose),
+                Maker::Ahead(compose) => {
+                    let makers = self::makers(&mut makers, &self.folder)?;
+                    let (waiting, withdrawal) = (lane.waiting.clone(), lane.withdrawal.clone());
+                    let (work, ahead) =
+                        Work::made_ahead(waiting, compose, makers, reports.clone(), withdrawal);
+                    self.tasks.spawn(ahead.run());
+                    work
+                }
+            };
+            lane.work = Some(work.clone());
             let gate: Arc<dyn Gate> = Arc::clone(gate) as Arc<dyn Gate>;
             self.tasks.spawn(submit.drive(work, gate, reports));
         }
@@ -168,7 +211,9 @@ impl Lanes {
 
     /// Takes back whatever was handed to one relay and not begun; it is handed nothing more.
     pub(super) fn call_back_from(&self, relay: RelayNo) {
-        self.relays[relay.index()].batches.close();
+        let lane = &self.relays[relay.index()];
+        lane.batches.close();
+        lane.withdrawal.withdraw();
         self.take_back_from(relay);
     }
 
@@ -180,14 +225,17 @@ impl Lanes {
     fn take_back_from(&self, relay: RelayNo) {
         let lane = &self.relays[relay.index()];
         let reports = Reports::new(relay, self.sender.clone());
-        while let Ok(batch) = lane.waiting.try_recv() {
-            reports.returned(batch, &Return::NotSent, Vec::new());
+        match &lane.work {
+            Some(work) => work.return_waiting(&reports),
+            None => Work::return_all(&lane.waiting, &reports),
         }
     }
 
     /// Drops every session at once. What was ended without a reply is reported as uncertain.
     pub(super) fn abort(&mut self) {
         self.call_back();
+        // What is laid on a shelf after this falls with the sessions, and comes back.
+        self.relays.iter_mut().for_each(|lane| lane.work = None);
         self.tasks.abort_all();
     }
 
@@ -246,4 +294,14 @@ impl Lanes {
             server.stop().await;
         }
     }
+}
+
+/// The threads that compose ahead, started when the first lane wants them.
+fn makers(started: &mut Option<Makers>, state: &Path) -> Result<Makers, EngineError> {
+    if let Some(makers) = started {
+        return Ok(makers.clone());
+    }
+    let cores = thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
+    let makers = Makers::start(cores).map_err(|source| EngineError::Io { path: state.to_owned(), source })?;
+    Ok(started.insert(makers).clone())
 }

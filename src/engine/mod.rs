@@ -16,7 +16,7 @@
 //!   [`orders`](Orders): what it obeys; `failing`: when the state cannot be written any more;
 //! - `lanes`: its relays, alive; [`relays`](RelayState): what they are;
 //!   [`seen`](Seen): how one looks from near by; `rehearsal`: the built-in servers;
-//! - `attempt`: from a batch to its message; `gate`: nothing leaves before its intent is on disk;
+//! - `attempt`: from a batch to its message; `signing`: who signs it, and with what; `gate`: nothing leaves before its intent is on disk;
 //! - `picture`, [`view`](Status), [`event`](Event): what whoever watches sees;
 //! - [`reading`](status) and [`told`](deliveries): how campaigns and recipients stand, without a lock;
 //!   [`suppress`](suppress()): the suppression list; `purge`: forgetting people;
@@ -55,6 +55,7 @@ mod samples;
 mod seen;
 mod settling;
 mod shutdown;
+mod signing;
 #[cfg(test)]
 mod sim;
 mod steer;
@@ -80,7 +81,7 @@ pub use prepare::{Again, Invalid, PlanRequest, Planned};
 pub use preview::{Choice, Preview};
 pub use purge::{PurgeView, Purged, may_purge, purge};
 pub use reading::status;
-pub use relays::{Look, RelayState, look_at, relays};
+pub use relays::{Look, RelayState, look_at, relays, signers_of};
 pub use report::{PlanDay, PlanReport, RelayShare};
 pub use run::Run;
 pub use seen::Seen;

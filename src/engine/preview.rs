@@ -7,6 +7,7 @@ use rand::rngs::SmallRng;
 use rand::seq::IteratorRandom;
 
 use crate::campaign::{Entry, List};
+use crate::compose;
 use crate::mail::{Address, PlanId, Recipient};
 use crate::store::History;
 
@@ -78,11 +79,15 @@ impl Desk {
                 place: fault.place.map(|place| *place),
             })?;
             let (variant, language) = wording(&content, &recipient);
+            let mut headers = preview.headers;
+            if self.signs() {
+                headers.insert(0, ("DKIM-Signature".to_owned(), compose::Preview::LATER.to_owned()));
+            }
             previews.push(Preview {
                 row: recipient.row,
                 email: recipient.address.to_string(),
                 octets: preview.octets.to_vec(),
-                headers: preview.headers,
+                headers,
                 text: preview.text,
                 html: preview.html,
                 digest: preview.digest.to_string(),

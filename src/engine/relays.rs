@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use secrecy::SecretString;
 
 use crate::campaign::{Relay, Relays, Workspace};
+use crate::compose::Signer;
 use crate::mail::{Class, RelayName, Usage};
 use crate::relay::{Asked, Credential, RelaySettings, TokenCommand, probe};
 use crate::sandbox::Mailbox;
@@ -19,6 +20,7 @@ use super::clock::now;
 use super::error::EngineError;
 use super::rehearsal;
 use super::seen::Seen;
+use super::signing::{may_sign, signers};
 use super::view::QuotaView;
 
 /// What one transaction takes on one session, for forecasts: the built-in server,
@@ -73,6 +75,17 @@ pub(super) fn quota_views(relay: &Relay, usage: &Usage, at: Timestamp) -> Vec<Qu
         per: quota.per.to_string(),
     });
     views.chain(ramp).collect()
+}
+
+/// What signs the mail that goes through a relay, a signer for each domain with keys.
+///
+/// # Errors
+/// `relays.toml` or a key cannot be read.
+pub fn signers_of(workspace: &Workspace, relay: &Relay) -> Result<Vec<Signer>, EngineError> {
+    if !may_sign(relay) {
+        return Ok(Vec::new());
+    }
+    signers(workspace, &Relays::load(workspace)?.dkim)
 }
 
 /// A look that is to be had at a relay.

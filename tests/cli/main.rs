@@ -41,6 +41,7 @@ mod second_send;
 mod send_twice;
 mod show;
 mod signals;
+mod signing;
 mod state_folder;
 mod status_json;
 mod steering;

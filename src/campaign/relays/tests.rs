@@ -72,7 +72,8 @@ weight = 2
 quotas = [{ limit = 30000, unit = "recipients", per = "24h" }, { limit = 9, unit = "messages", per = "day", zone = "UTC" }]
 reserve = 5
 counts_refused = false
-sign = false
+sign = true
+verp = false
 helo = "me.example.com"
 tls_ca = "keys/ca.pem"
 [state]
@@ -86,10 +87,30 @@ min_free = "1GiB"
     assert_eq!(relay.rate.map(|rate| rate.count), NonZeroU32::new(14));
     assert_eq!(relay.quotas[0].unit, Unit::Recipients);
     assert_eq!(relay.quotas[1].per, Period::Day(TimeZone::UTC));
-    assert!(!relay.counts_refused);
+    assert!(!relay.counts_refused && !relay.verp && relay.rewrites_stamps());
+    assert_eq!(relay.sign, Signing::Always);
     assert_eq!(relay.helo.as_deref(), Some("me.example.com"));
     assert!(relay.tls_ca.as_ref().is_some_and(|file| file.is_absolute() && file.ends_with("keys/ca.pem")));
     assert_eq!(relay.account().as_str(), "akia@email-smtp.eu-west-1.amazonaws.com");
+}
+
+#[test]
+fn keys_sign_for_their_domain_and_those_beneath_it() {
+    let document = "[relays.mine]\nhost = \"a.com\"\n[dkim.\"Example.com\"]\nkeys = [{ selector = \"s1\", file = \"k\" }]\n\
+        [dkim.\"news.example.com\"]\nkeys = [{ selector = \"N\", file = \"n\" }, { selector = \"m.x\", file = \"/m\" }]\n";
+    let relays = load(Some(document)).expect("relays");
+    let selectors = |domain| {
+        let found = SigningDomain::covering(&relays.dkim, domain)?;
+        Some(found.keys.iter().map(|key| key.selector.as_str()).collect::<Vec<_>>())
+    };
+    assert_eq!(selectors("example.com"), Some(vec!["s1"]));
+    assert_eq!(selectors("a.b.example.com"), Some(vec!["s1"]));
+    assert_eq!(selectors("x.news.example.com"), Some(vec!["n", "m.x"]));
+    for domain in ["com", "badexample.com", "example.org"] {
+        assert_eq!(selectors(domain), None, "{domain}");
+    }
+    assert_eq!(relays.relays[0].sign, Signing::WhereKeyed);
+    assert!(!relays.relays[0].rewrites_stamps());
 }
 
 #[test]
@@ -219,8 +240,8 @@ fn every_setting_that_is_wrong_is_told_at_its_place() {
             "user = \"me\"\ntoken = { command = [\"x\"] }\npassword = { file = \"x\" }",
             "4:9: there is a password and a token",
         ),
-        ("verp = true", "3:1: `verp` is not in this version"),
-        ("sign = true", "3:8: `sign = true` (DKIM) is not in this version"),
+        ("eight_bit = true", "3:1: `eight_bit` is not in this version"),
+        ("sign = \"yes\"", "3:8: `sign`: invalid type: string \"yes\", expected true or false"),
         ("domains.\"gmail.com\".rate = \"120/m\"", "3:28: \"120/m\" is a quota"),
         ("domains.\"gmail.com\".rate = \"fast\"", "3:28: \"fast\" is not a rate"),
         ("[relays.mine.domains.\"gmail.com\"]\nsessions = 0", "4:12: at least 1 is needed"),
@@ -269,6 +290,43 @@ fn every_setting_that_is_wrong_is_told_at_its_place() {
         ("[relays.sand]\npreset = \"sandbox\"\nhost = \"x.com\"", "5:8: a sandbox relay has no host"),
         ("[state]\nmin_free = \"lots\"", "4:12: \"lots\" is not a size"),
         ("[dkim.\"example.com\"]\nkeys = []", "3:2: `dkim` is not in this version"),
+    ];
+    for (setting, expected) in table {
+        let text = format!("[relays.mine]\nhost = \"mail.example.com\"\n{setting}\n");
+        let faults = load(Some(&text)).expect_err(setting);
+        let told: Vec<String> = faults.iter().map(ToString::to_string).collect();
+        assert!(
+            told[0].starts_with(&format!("{FILE}:{expected}")) && told.len() == 1,
+            "{setting}: {told:#?}"
+        );
+    }
+}
+
+#[test]
+fn every_key_that_is_wrong_is_told_at_its_place() {
+    let table = [
+        ("[dkim.\"example.com\"]", "3:7: no key is named for \"example.com\""),
+        ("[dkim.\"example.com\"]\nkeys = []", "4:8: no key is named for \"example.com\""),
+        ("[dkim.example]\nkeys = [{ selector = \"a\", file = \"b\" }]", "3:7: \"example\" is not a domain"),
+        ("[dkim.\"a.com\"]\nkeys = [{ file = \"b\" }]", "4:9: this key has no `selector`"),
+        ("[dkim.\"a.com\"]\nkeys = [{ selector = \"s1\" }]", "4:9: this key has no `file`"),
+        (
+            "[dkim.\"a.com\"]\nkeys = [{ selector = \"s 1\", file = \"b\" }]",
+            "4:22: \"s 1\" is not a selector",
+        ),
+        ("[dkim.\"a.com\"]\nkeys = [{ selector = \"s1\", file = \"\" }]", "4:35: no file is named"),
+        (
+            "[dkim.\"a.com\"]\nkeys = [{ selector = \"s1\", file = \"-----BEGIN PRIVATE KEY-----\" }]",
+            "4:35: a key stands here in the clear",
+        ),
+        (
+            "[dkim.\"a.com\"]\nkeys = [{ selector = \"s1\", file = \"b\" }, { selector = \"S1\", file = \"c\" }]",
+            "4:42: selector `s1` stands here twice",
+        ),
+        (
+            "[dkim.\"a.com\"]\nkeys = [{ selector = \"s1\", file = \"f\", path = \"b\" }]",
+            "4:28: there is no key `path` here",
+        ),
     ];
     for (setting, expected) in table {
         let text = format!("[relays.mine]\nhost = \"mail.example.com\"\n{setting}\n");
