@@ -164,7 +164,7 @@ fn message(batch: Batch) -> Message {
         notify: None,
     };
     let octets = Bytes::from_static(b"Subject: x\r\n\r\nx\r\n");
-    Message { batch, envelope, octets, digest: Digest([0; 16]), eight_bit: false }
+    Message { batch, envelope, octets, digest: Digest([0; 16]), eight_bit: false, tail: Vec::new() }
 }
 
 /// How a run went.

@@ -162,6 +162,7 @@ impl Composer {
             eight_bit: assembled.eight_bit,
             digest: digest(&assembled),
             octets: Bytes::from(assembled.octets),
+            tail: Vec::new(),
         })
     }
 

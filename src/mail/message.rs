@@ -7,6 +7,7 @@
 use std::fmt;
 
 use bytes::Bytes;
+use memchr::memchr;
 use serde::{Deserialize, Serialize};
 
 use super::address::Address;
@@ -48,6 +49,40 @@ impl fmt::Debug for Digest {
     }
 }
 
+/// RFC 5321, 4.5.3.1.6: octets of a line, CRLF apart.
+const LINE_LIMIT: usize = 998;
+
+/// Whole lines that many messages share, such as an attachment: looked at once, when they are made, and then
+/// written as they are behind whatever lines a message has of its own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Piece(Bytes);
+
+impl Piece {
+    /// None unless these are lines that every server takes and no transparency changes: ASCII without NUL,
+    /// each ended by CRLF, of at most 998 octets, none with a dot at its beginning.
+    pub fn new(octets: Bytes) -> Option<Self> {
+        let mut rest: &[u8] = &octets;
+        if !rest.is_ascii() {
+            return None;
+        }
+        while !rest.is_empty() {
+            let end = memchr(b'\n', rest)?;
+            let (last, line) = rest[..end].split_last()?;
+            let is_fit = *last == b'\r' && line.len() <= LINE_LIMIT && line.first() != Some(&b'.');
+            if !is_fit || memchr::memchr2(b'\r', b'\0', line).is_some() {
+                return None;
+            }
+            rest = &rest[end + 1..];
+        }
+        Some(Self(octets))
+    }
+
+    /// The lines.
+    pub fn octets(&self) -> &Bytes {
+        &self.0
+    }
+}
+
 /// One composed message and whom it goes to.
 #[derive(Debug, Clone)]
 pub struct Message {
@@ -55,10 +90,59 @@ pub struct Message {
     pub batch: Batch,
     /// Sender and recipients; `forward_paths` stands in the order of `batch.recipients`.
     pub envelope: Envelope,
-    /// The message, ready but for dot-stuffing.
+    /// The message up to what it shares with others, ready but for dot-stuffing; mostly all of it.
     pub octets: Bytes,
     /// What identifies its content.
     pub digest: Digest,
     /// Whether octets over 127 stand in it, so that the server must announce 8BITMIME (RFC 6152).
     pub eight_bit: bool,
+    /// What follows the octets of its own, such as attachments: whole lines, shared over messages.
+    pub tail: Vec<Piece>,
+}
+
+impl Message {
+    /// Octets of the whole message, dot-stuffing apart.
+    pub fn size(&self) -> usize {
+        self.octets.len() + self.tail.iter().map(|piece| piece.octets().len()).sum::<usize>()
+    }
+
+    /// The whole message in its order: octets of its own, then what it shares.
+    pub fn pieces(&self) -> impl Iterator<Item = &Bytes> {
+        std::iter::once(&self.octets).chain(self.tail.iter().map(Piece::octets))
+    }
+
+    /// Gives its octets back, as they have left or never will.
+    pub fn forget_octets(&mut self) {
+        self.octets = Bytes::new();
+        self.tail = Vec::new();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_piece_is_whole_lines_that_nothing_changes() {
+        let long = format!("{}\r\n", "a".repeat(999));
+        let table: [(&str, bool); 13] = [
+            ("", true),
+            ("YWJj\r\n", true),
+            ("YWJj\r\n\r\n--b--\r\n", true),
+            (&long[1..], true),
+            (&long, false),
+            ("YWJj", false),
+            ("a\r\n.\r\n", false),
+            (".a\r\n", false),
+            ("a\nb\r\n", false),
+            ("a\rb\r\n", false),
+            ("\n", false),
+            ("a\0b\r\n", false),
+            ("\u{fc}\r\n", false),
+        ];
+        for (octets, fit) in table {
+            let piece = Piece::new(Bytes::copy_from_slice(octets.as_bytes()));
+            assert_eq!(piece.is_some(), fit, "{octets:?}");
+        }
+    }
 }

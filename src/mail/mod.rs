@@ -46,7 +46,7 @@ pub use delivery::{State, Tally};
 pub use fault::{Fault, Place, Severity, nearest};
 pub use forecast::{Bound, BoundKind, Day, Forecast};
 pub use gate::{Gate, Intent, Permit, Refused, Ticket};
-pub use message::{Digest, Envelope, Message};
+pub use message::{Digest, Envelope, Message, Piece};
 pub use notify::{Condition, Notify, Ret};
 pub use outcome::{
     Answer, Class, Delivery, Doubt, LOGIN_PAUSES, Outcome, Permanence, Return, Scope, Settled, Trouble,

@@ -15,8 +15,6 @@
 
 use std::collections::VecDeque;
 
-use bytes::Bytes;
-
 use super::examine::examine;
 use super::extension::Extensions;
 use super::mode::{Manner, Mode};
@@ -232,9 +230,9 @@ impl Dialogue {
             }
             self.wire.stream(first, &self.extensions);
         } else {
-            self.wire.content(&first.message.octets);
+            self.wire.content(&first.message);
         }
-        first.message.octets = Bytes::new();
+        first.message.forget_octets();
         if self.mode == Mode::Grouped {
             self.begin_second();
         }

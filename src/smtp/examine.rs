@@ -32,9 +32,9 @@ pub(super) fn examine(transaction: &mut Transaction, extensions: &Extensions) ->
         ));
     }
     if let Some(limit) = extensions.size_limit()
-        && message.octets.len() as u64 > limit
+        && message.size() as u64 > limit
     {
-        let size = message.octets.len();
+        let size = message.size();
         let words = format_args!("the message has {size} octets, the server takes {limit}");
         transaction.refuse_mail(our_reply(552, "5.3.4", words));
         return Ok(());

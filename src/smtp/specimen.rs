@@ -55,6 +55,7 @@ pub(crate) fn message(number: u32, paths: &[&str], content: &str) -> Message {
         octets: Bytes::copy_from_slice(content.as_bytes()),
         digest: Digest([0; 16]),
         eight_bit: !content.is_ascii(),
+        tail: Vec::new(),
     }
 }
 

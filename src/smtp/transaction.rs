@@ -94,7 +94,7 @@ impl Transaction {
     pub(super) fn new(message: Message) -> Self {
         let standings = vec![Standing::Offered; message.envelope.forward_paths.len()];
         Self {
-            size: message.octets.len(),
+            size: message.size(),
             message,
             stage: Stage::Waiting,
             standings,

@@ -236,6 +236,7 @@ fn message(number: u32) -> Message {
         octets: Bytes::from(content),
         digest: Digest([0; 16]),
         eight_bit: false,
+        tail: Vec::new(),
     }
 }
 

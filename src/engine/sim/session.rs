@@ -224,7 +224,7 @@ impl Line {
             recipients: reached,
             charge,
             digest: held.message.digest,
-            octets: u32::try_from(held.message.octets.len()).expect("small"),
+            octets: u32::try_from(held.message.size()).expect("small"),
         })?;
         held.intended = Some(charge);
         Ok(Box::pin(ticket.permit()))
