@@ -23,7 +23,7 @@ use jiff::Timestamp;
 use lettre::message::{Mailbox as Lettered, Message as Built, MultiPart};
 use mailrun::compose::{Composer, Keys, PrivateKey, Published, Signer, Stamps};
 use mailrun::mail::{
-    Address, Batch, BatchId, Content, Mailbox, Mode, PlanId, Recipient, RecipientNo, RunNo, Source,
+    Address, Batch, BatchId, Content, Mailbox, Making, Mode, PlanId, Recipient, RecipientNo, RunNo, Source,
     Unsubscribe,
 };
 use rustix::time::{ClockId, clock_gettime};
@@ -169,6 +169,10 @@ fn content() -> Content {
         wordings: Vec::new(),
         variants: Vec::new(),
         language_column: None,
+        attachments: Vec::new(),
+        images: Vec::new(),
+        language: None,
+        making: Making::default(),
     }
 }
 
@@ -289,7 +293,7 @@ fn measure(criterion: &mut Criterion<ProcessorTime>) {
             bencher.iter(|| {
                 for (batch, row) in &rows {
                     let message = composer.compose(batch, std::slice::from_ref(row), date).expect("composed");
-                    black_box(signer.sign(&message.octets, Stamps::Kept).expect("signed"));
+                    black_box(signer.sign(&message.octets, &message.tail, Stamps::Kept).expect("signed"));
                 }
             });
         });

@@ -24,6 +24,9 @@ pub enum FileError {
     /// There is none.
     #[error("there is no such file")]
     Missing,
+    /// Its path leads upwards, or through a symbolic link, where neither may be.
+    #[error("its path leads out of its folder, or through a symbolic link")]
+    Astray,
     /// It lies outside the workspace, itself or through a link.
     #[error("it lies outside the workspace")]
     Outside,
@@ -71,17 +74,35 @@ impl Files {
     /// # Errors
     /// Why it is not read; see [`FileError`].
     pub fn read(&self, path: &str, limit: u64) -> Result<Vec<u8>, FileError> {
-        let file = self.open_beneath(path)?;
-        let metadata = file.metadata().map_err(FileError::System)?;
-        if !metadata.is_file() {
-            return Err(FileError::NotRegular);
+        take_all(self.open_beneath(path)?, limit)
+    }
+
+    /// The octets of a file that goes with mail: the one at `path` beneath the `folder`, which is relative to the
+    /// root; at most `limit` of them. A path that comes from a list leads nowhere else: neither upwards nor
+    /// through any link.
+    ///
+    /// # Errors
+    /// Why it is not read; see [`FileError`].
+    pub fn enclosed(&self, folder: &str, path: &str, limit: u64) -> Result<Vec<u8>, FileError> {
+        let is_name = |part: &str| !matches!(part, "" | "." | "..") && !part.contains('\0');
+        if !path.split('/').all(is_name) {
+            return Err(FileError::Astray);
         }
-        let mut octets = Vec::new();
-        file.take(limit + 1).read_to_end(&mut octets).map_err(FileError::System)?;
-        if octets.len() as u64 > limit {
-            return Err(FileError::TooLarge { limit });
-        }
-        Ok(octets)
+        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let folder = self.root.join(folder);
+        let opened = rustix::fs::openat(CWD, &folder, flags, Mode::empty())
+            .map_err(|error| FileError::System(error.into()))?;
+        let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
+        let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
+        let file = match rustix::fs::openat2(&opened, path, flags, Mode::empty(), resolve) {
+            Ok(file) => File::from(file),
+            // Kernels before 5.6 and some containers.
+            Err(rustix::io::Errno::NOSYS | rustix::io::Errno::PERM) => open_without_links(&folder, path)?,
+            Err(rustix::io::Errno::NOENT | rustix::io::Errno::NOTDIR) => return Err(FileError::Missing),
+            Err(rustix::io::Errno::XDEV | rustix::io::Errno::LOOP) => return Err(FileError::Astray),
+            Err(error) => return Err(FileError::System(error.into())),
+        };
+        take_all(file, limit)
     }
 
     /// The text of the file at `path`, relative to the root, without a byte order mark.
@@ -146,6 +167,44 @@ impl Files {
     }
 }
 
+/// The octets of a regular file, at most `limit` of them.
+fn take_all(file: File, limit: u64) -> Result<Vec<u8>, FileError> {
+    let metadata = file.metadata().map_err(FileError::System)?;
+    if !metadata.is_file() {
+        return Err(FileError::NotRegular);
+    }
+    let mut octets = Vec::with_capacity(usize::try_from(metadata.len().min(limit)).unwrap_or(0) + 1);
+    file.take(limit + 1).read_to_end(&mut octets).map_err(FileError::System)?;
+    if octets.len() as u64 > limit {
+        return Err(FileError::TooLarge { limit });
+    }
+    Ok(octets)
+}
+
+/// Where the kernel cannot keep the promise: a path through which no link leads is its own canonical form.
+fn open_without_links(folder: &Path, path: &str) -> Result<File, FileError> {
+    let folder = folder.canonicalize().map_err(FileError::System)?;
+    let wanted = folder.join(path);
+    match wanted.canonicalize() {
+        Ok(found) if found == wanted => open_regular(&found),
+        Ok(_) => Err(FileError::Astray),
+        Err(error) => Err(match error.kind() {
+            io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => FileError::Missing,
+            _ => FileError::System(error),
+        }),
+    }
+}
+
+/// The media type that the ending of a path speaks of; `application/octet-stream` where it says nothing, and
+/// where the type could not travel in base64 (RFC 2046, 5.2.1: a message).
+pub fn media_type(path: &str) -> String {
+    let guess = mime_guess::from_path(path).first_or_octet_stream();
+    match guess.type_().as_str() {
+        "message" | "multipart" => "application/octet-stream".to_owned(),
+        _ => guess.essence_str().to_owned(),
+    }
+}
+
 /// Opens a regular file for reading, wherever it lies; the last part of the path may be a link.
 ///
 /// # Errors
@@ -189,6 +248,60 @@ mod tests {
         }
         assert!(matches!(files.text("templates/b"), Err(FileError::Missing)));
         assert!(matches!(files.text("templates"), Err(FileError::NotRegular)));
+    }
+
+    #[test]
+    fn a_file_that_goes_with_mail_is_reached_by_names_alone() {
+        let outer = tempfile::tempdir().expect("a folder");
+        let root = outer.path();
+        fs::create_dir_all(root.join("campaigns/a/files")).expect("a folder");
+        fs::write(root.join("campaigns/a/files/7.pdf"), "seven").expect("a file");
+        fs::write(root.join("campaigns/a/list.csv"), "list").expect("a file");
+        symlink("7.pdf", root.join("campaigns/a/files/8.pdf")).expect("a link");
+        symlink("files", root.join("campaigns/a/linked")).expect("a link");
+        let workspace = Workspace::find(root, None, None).expect("a workspace");
+        let files = Files::open(&workspace).expect("the root");
+        let read = |path: &str| files.enclosed("campaigns/a", path, 100);
+
+        assert_eq!(read("files/7.pdf").expect("within"), b"seven");
+        for path in [
+            "files/../list.csv",
+            "../a/list.csv",
+            "/etc/hostname",
+            "files/8.pdf",
+            "linked/7.pdf",
+            "",
+            "./x",
+            "a\0b",
+        ] {
+            assert!(matches!(read(path), Err(FileError::Astray)), "{path}");
+        }
+        let folder = root.join("campaigns/a");
+        assert!(open_without_links(&folder, "files/7.pdf").is_ok());
+        for path in ["files/8.pdf", "linked/7.pdf"] {
+            assert!(matches!(open_without_links(&folder, path), Err(FileError::Astray)), "{path}");
+        }
+        assert!(matches!(read("files/9.pdf"), Err(FileError::Missing)));
+        assert!(matches!(read("files"), Err(FileError::NotRegular)));
+        assert!(matches!(
+            files.enclosed("campaigns/a", "files/7.pdf", 4),
+            Err(FileError::TooLarge { limit: 4 })
+        ));
+    }
+
+    #[test]
+    fn the_ending_of_a_path_tells_its_type() {
+        let table = [
+            ("a.pdf", "application/pdf"),
+            ("a.PNG", "image/png"),
+            ("a.csv", "text/csv"),
+            ("a.ics", "text/calendar"),
+            ("a.eml", "application/octet-stream"),
+            ("a", "application/octet-stream"),
+        ];
+        for (path, kind) in table {
+            assert_eq!(media_type(path), kind, "{path}");
+        }
     }
 
     #[test]

@@ -10,9 +10,10 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use crate::mail::{Content, Fault, Notify, Place, RelayName, Severity, nearest};
+use crate::mail::{Content, Fault, Mailbox, Making, Notify, Place, RelayName, Severity, nearest};
 use crate::policy::{Hours, Retry, StopIf};
 
+use super::attachments;
 use super::encoding::Encoding;
 use super::error::CampaignError;
 use super::filter::Filter;
@@ -104,8 +105,14 @@ impl Campaign {
         };
         let templates = templates::read(&files, name, &text, &mut sheet);
         sources.extend(templates.sources.iter().cloned());
+        let attachments = attachments::read(&files, &folder, &text.attachments, &mut sheet);
+        sources.extend(attachments.sources);
+        let attachments = attachments.attachments;
         let draft = Draft { workspace, name, folder: &folder, text: &text };
-        let campaign = draft.campaign(templates, sources, &mut sheet);
+        let mut campaign = draft.campaign(templates, sources, &mut sheet);
+        if let Some(campaign) = &mut campaign {
+            campaign.content.attachments = attachments;
+        }
         let (errors, warnings): (Vec<Fault>, Vec<Fault>) =
             sheet.into_faults().into_iter().partition(|fault| fault.severity == Severity::Error);
         match campaign {
@@ -157,11 +164,7 @@ impl Draft<'_> {
         let (zone, zone_note) = meanings::zone(text.zone.as_ref(), sheet);
         let mut list = self.list(&text.list, sheet);
         let read = list.as_mut().and_then(|list| self.header(list, sheet));
-        let from = sheet.take(text.from.as_ref(), |from| terms::mailbox(from));
-        if text.from.is_none() {
-            let wrong = Wrong::new("there is no `from`");
-            sheet.wrong(0..0, wrong.hint("add from = \"Example News <news@example.com>\""));
-        }
+        let from = Self::from(text.from.as_ref(), sheet);
         let bounce = sheet.take(text.bounce.as_ref(), |bounce| terms::address(bounce));
         let reply_to = sheet.take(text.reply_to.as_ref(), |mailbox| terms::mailbox(mailbox));
         let to = sheet.take(text.to.as_ref(), |mailbox| terms::mailbox(mailbox));
@@ -205,6 +208,10 @@ impl Draft<'_> {
             wordings: wordings.collect(),
             variants: templates.variants,
             language_column: language,
+            attachments: Vec::new(),
+            images: Vec::new(),
+            language: None,
+            making: Making::default(),
         };
         let Schedule { start, hours, retry, stop_if, max_uncertain, notify } = schedule;
         let name = self.name.to_owned();
@@ -238,6 +245,14 @@ impl Draft<'_> {
             max_uncertain: meanings::max_uncertain(text.max_uncertain.as_ref(), sheet),
             notify: text.dsn.as_ref().and_then(|dsn| meanings::notify(dsn, sheet)),
         }
+    }
+
+    fn from(typed: Option<&Text>, sheet: &mut Sheet) -> Option<Mailbox> {
+        if typed.is_none() {
+            let wrong = Wrong::new("there is no `from`");
+            sheet.wrong(0..0, wrong.hint("add from = \"Example News <news@example.com>\""));
+        }
+        sheet.take(typed, |from| terms::mailbox(from))
     }
 
     fn place_of(text: Option<&Text>, sheet: &Sheet) -> Option<Place> {

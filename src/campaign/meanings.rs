@@ -58,6 +58,7 @@ pub(super) fn told(error: &FileError) -> String {
         FileError::System(cause) => cause.to_string().to_lowercase(),
         FileError::Missing
         | FileError::Outside
+        | FileError::Astray
         | FileError::NotRegular
         | FileError::TooLarge { .. }
         | FileError::NotText { .. } => error.to_string(),

@@ -13,6 +13,7 @@
 //! - `settings`: what `campaign.toml` says;
 //! - [`load`](Campaign): what a campaign means;
 //! - `templates`: its subject, bodies and partials; `wordings`: those of other variants and languages;
+//! - `attachments`: the files that go with its messages;
 //! - [`relays`](Relays): what `relays.toml` says and means; `signing`, in it: [who signs](Signing), with which keys;
 //! - [`presets`](Preset): what is known of providers;
 //! - [`choose`](choose()): which relays a campaign uses, and whether they fit it;
@@ -23,6 +24,7 @@
 //! - [`filter`](Filter): the campaign's `where`;
 //! - [`error`](CampaignError): what can go wrong.
 
+mod attachments;
 mod choose;
 mod encoding;
 mod error;
@@ -42,10 +44,11 @@ mod terms;
 mod wordings;
 mod workspace;
 
+pub use attachments::ATTACHMENT_LIMIT;
 pub use choose::{Signed, choose};
 pub use encoding::Encoding;
 pub use error::CampaignError;
-pub use files::{FileError, Files};
+pub use files::{FileError, Files, media_type};
 pub use filter::{Filter, FilterError};
 pub use load::{Campaign, ListSettings};
 pub use presets::{Confidence, FactSource, NoQuota, Preset, PresetKind};

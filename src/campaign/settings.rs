@@ -14,19 +14,8 @@ use toml::Spanned;
 pub(super) type Text = Spanned<String>;
 
 /// Keys of a campaign whose feature belongs to a later version.
-pub(super) const LATER: &[&str] = &[
-    "attachments",
-    "inline",
-    "mjml",
-    "dkim",
-    "sign",
-    "group_by",
-    "ab",
-    "winner",
-    "verp",
-    "inline_css",
-    "tracking",
-];
+pub(super) const LATER: &[&str] =
+    &["inline", "mjml", "dkim", "sign", "group_by", "ab", "winner", "verp", "inline_css", "tracking"];
 
 /// The whole of `campaign.toml`.
 #[derive(Debug, Default, Deserialize)]
@@ -48,6 +37,7 @@ pub(super) struct CampaignText {
     pub(super) unsubscribe: UnsubscribeText,
     pub(super) subjects: BTreeMap<Text, Text>,
     pub(super) variants: Vec<Spanned<VariantText>>,
+    pub(super) attachments: Vec<Spanned<AttachmentText>>,
 }
 
 /// One `[[variants]]`: what is compared with the others.
@@ -59,6 +49,16 @@ pub(super) struct VariantText {
     pub(super) subject: Option<Text>,
     pub(super) subjects: BTreeMap<Text, Text>,
     pub(super) template: Option<Text>,
+}
+
+/// `[[attachments]]`: one file that goes with messages.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct AttachmentText {
+    pub(super) file: Option<Text>,
+    pub(super) name: Option<Text>,
+    #[serde(rename = "type")]
+    pub(super) kind: Option<Text>,
 }
 
 /// `[list]`: where the recipients are.

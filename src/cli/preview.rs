@@ -169,6 +169,10 @@ fn text(preview: &Preview, place: &str, width: usize) -> String {
         let name = Style::new().cyan().apply_to(format!("{}:", escape::line(name)));
         page.line(format_args!("{name} {}", escape::line(value)));
     }
+    for (file, kind) in &preview.attachments {
+        let name = Style::new().cyan().apply_to("Attachment:");
+        page.line(format_args!("{name} {} ({})", escape::line(file), escape::line(kind)));
+    }
     for (title, body) in [("text", preview.text.clone()), ("HTML as text", html(preview, width))] {
         if let Some(body) = body {
             page.gap();
@@ -206,6 +210,11 @@ fn as_json(preview: &Preview) -> serde_json::Value {
         "headers": preview.headers,
         "text": preview.text,
         "html": preview.html,
+        "attachments": preview
+            .attachments
+            .iter()
+            .map(|(name, kind)| json!({ "name": name, "type": kind }))
+            .collect::<Vec<_>>(),
     })
 }
 
@@ -224,6 +233,7 @@ mod tests {
             digest: "00ff".into(),
             variant: "question".into(),
             language: "de".into(),
+            attachments: vec![("a.pdf".into(), "application/pdf".into())],
         }
     }
 
@@ -236,6 +246,7 @@ mod tests {
             "{shown}"
         );
         assert!(shown.contains("── text ─"), "{shown}");
+        assert!(shown.contains("Attachment: a.pdf (application/pdf)\n"), "{shown}");
         assert!(shown.contains("https://example.com/a"), "{shown}");
         assert!(!shown.contains('\u{1b}') && !shown.contains("<td>"), "{shown}");
     }

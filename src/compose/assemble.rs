@@ -11,6 +11,7 @@ use super::headers;
 use super::mime::{self, Encoding, Transport};
 use super::pen::LARGEST;
 use super::rendered::Rendered;
+use super::tail::Boundaries;
 use super::template::Template;
 
 /// What To says where no recipient may be named (RFC 5322, 3.4, a group without members).
@@ -107,12 +108,12 @@ impl Composer {
             mime::part(out, kind, body, encoding);
         };
         headers::plain(out, "MIME-Version", "1.0");
+        let two = rendered.text.is_some() && rendered.html.is_some();
+        self.levels(out, if two { "multipart/alternative" } else { "text/html" });
         match (&rendered.text, &rendered.html) {
             (Some(text), Some(html)) => {
-                let boundary = self.boundary.as_bytes();
-                out.extend_from_slice(b"Content-Type: multipart/alternative;\r\n boundary=\"");
-                out.extend_from_slice(boundary);
-                out.extend_from_slice(b"\"\r\n");
+                let boundary = self.boundaries.alternative.as_bytes();
+                multipart(out, "multipart/alternative", &self.boundaries.alternative, "");
                 for (kind, body) in [("text/plain", text), ("text/html", html)] {
                     out.extend_from_slice(b"\r\n--");
                     out.extend_from_slice(boundary);
@@ -129,4 +130,32 @@ impl Composer {
         }
         transport
     }
+
+    /// Begins the levels around the bodies, whose innermost part is of this `root` type. They are ended by
+    /// the tail.
+    fn levels(&self, out: &mut Vec<u8>, root: &str) {
+        let Boundaries { mixed, related, .. } = &self.boundaries;
+        for (kind, boundary) in [("multipart/mixed", mixed), ("multipart/related", related)] {
+            let Some(boundary) = boundary else { continue };
+            // RFC 2387, 3.1: the type of the part to begin with.
+            let typed = if kind == "multipart/related" { root } else { "" };
+            multipart(out, kind, boundary, typed);
+            for part in ["\r\n--", boundary, "\r\n"] {
+                out.extend_from_slice(part.as_bytes());
+            }
+        }
+    }
+}
+
+/// Writes the field of a part that has parts; `typed` is empty where it says nothing of them.
+fn multipart(out: &mut Vec<u8>, kind: &str, boundary: &str, typed: &str) {
+    for part in ["Content-Type: ", kind, ";\r\n boundary=\"", boundary, "\""] {
+        out.extend_from_slice(part.as_bytes());
+    }
+    if !typed.is_empty() {
+        for part in [";\r\n type=\"", typed, "\""] {
+            out.extend_from_slice(part.as_bytes());
+        }
+    }
+    out.extend_from_slice(b"\r\n");
 }

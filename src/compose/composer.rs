@@ -11,16 +11,20 @@ use std::sync::{Arc, Mutex};
 use bytes::Bytes;
 use jiff::Timestamp;
 
-use crate::mail::{Batch, BatchId, Content, Digest, Envelope, Fault, Message, Mode, PlanId, Recipient};
+use crate::mail::{
+    Batch, BatchId, Content, Digest, Envelope, Fault, Message, Mode, Piece, PlanId, Recipient,
+};
 
 use super::assemble::{Assembled, Stamp};
 use super::error::{RowFault, Unsound};
 use super::headers;
 use super::lint::{Partials, Role, Survey};
 use super::names::{Names, Row};
+use super::own::OwnTemplates;
 use super::preview::Preview;
 use super::program::Lines;
-use super::rendered::Blank;
+use super::rendered::{Blank, Rendered};
+use super::tail::{Boundaries, Enclosed, Reader, Tail};
 use super::template::{Engine, Stop, Template};
 use super::token::{self, CampaignTag, Keys};
 use super::unsubscribe::{self, Whose};
@@ -45,6 +49,11 @@ pub struct Composer {
     /// From and Reply-To, as they stand in every message.
     pub(super) skeleton: Vec<u8>,
     pub(super) boundary: String,
+    pub(super) boundaries: Boundaries,
+    /// What stands behind the bodies of every message.
+    pub(super) tail: Tail,
+    /// Reads the recipients' own files.
+    pub(super) reader: Option<Reader>,
     /// What precedes the token in the address of a mail that unsubscribes.
     pub(super) mailto: Option<String>,
     /// Grouped mode: the token that all messages share.
@@ -61,6 +70,8 @@ pub(super) struct Parts {
     pub(super) headers: Vec<(String, Template)>,
     pub(super) name: Option<Template>,
     pub(super) link: Option<Template>,
+    /// Those of the attachments that are the recipients' own.
+    pub(super) files: Vec<OwnTemplates>,
 }
 
 /// The templates of one wording.
@@ -93,9 +104,12 @@ impl Composer {
             let manner = match part.role {
                 Role::Html(_) => (Language::Html, Lines::Sent),
                 Role::Text(_) => (Language::Plain, Lines::Sent),
-                Role::Subject(_) | Role::Header(_) | Role::Name | Role::UnsubscribeUrl => {
-                    (Language::Plain, Lines::Given)
-                }
+                Role::Subject(_)
+                | Role::Header(_)
+                | Role::Name
+                | Role::UnsubscribeUrl
+                | Role::File(_)
+                | Role::FileName(_) => (Language::Plain, Lines::Given),
             };
             let template = Template::new(part.parsed, part.used, &names, &partials.parsed, manner);
             match part.role {
@@ -106,6 +120,15 @@ impl Composer {
                 // A grouped message names nobody.
                 Role::Name => parts.name = (content.mode == Mode::Personal).then_some(template),
                 Role::UnsubscribeUrl => parts.link = Some(template),
+                Role::File(number) if content.attachments[number].is_personal() => {
+                    parts.files.push(OwnTemplates { number, file: template, name: None });
+                }
+                Role::FileName(number) => {
+                    if let Some(own) = parts.files.last_mut().filter(|own| own.number == number) {
+                        own.name = Some(template);
+                    }
+                }
+                Role::File(_) => {}
             }
         }
         drop(partials);
@@ -113,6 +136,7 @@ impl Composer {
         let of_link =
             parts.link.iter().flat_map(|link| link.used.iter().map(|number| names.value(*number).1));
         let whose = Whose::of(content.mode, of_link);
+        let boundary = token::boundary(keys, campaign);
         Ok(Self {
             engine: Engine::new(&content, names),
             needs: parts.body().flat_map(|template| template.used.iter().copied()).collect(),
@@ -122,7 +146,10 @@ impl Composer {
             whose,
             skeleton: headers::skeleton(&content)?,
             mailto: unsubscribe::mailbox(&content).map(unsubscribe::mailto),
-            boundary: token::boundary(keys, campaign),
+            boundaries: Boundaries::new(&content, &boundary),
+            boundary,
+            tail: Tail::default(),
+            reader: None,
             common_token: token::sign(keys, campaign, None),
             blanks: Mutex::default(),
             keys: keys.clone(),
@@ -130,6 +157,16 @@ impl Composer {
             plan,
             content,
         })
+    }
+
+    /// The same, with the files that its content names: without them, no message of a content that names
+    /// files is whole.
+    ///
+    /// # Errors
+    /// The files that are not those of the content.
+    pub fn enclosing(self, enclosed: Enclosed) -> Result<Self, Vec<Fault>> {
+        let tail = Tail::new(&self.content, &self.boundaries, &enclosed)?;
+        Ok(Self { tail, reader: Some(enclosed.read), ..self })
     }
 
     /// Composes the message of `batch`, whose recipients are `recipients` in the same order, never none.
@@ -150,6 +187,7 @@ impl Composer {
         let rendered = self.render(first, &mut blank)?;
         let date = headers::date(batch.date.unwrap_or(date));
         let stamp = Stamp { date: &date, id: &self.message_id(&batch.id) };
+        let tail = self.tail.pieces(&self.own_pieces(first, &rendered)?);
         let assembled = self.assemble(first, &rendered, &stamp, Vec::new())?;
         self.take_back(rendered, blank.octets);
         Ok(Message {
@@ -160,9 +198,9 @@ impl Composer {
                 notify: None,
             },
             eight_bit: assembled.eight_bit,
-            digest: digest(&assembled),
+            digest: digest(&assembled, &tail),
             octets: Bytes::from(assembled.octets),
-            tail: Vec::new(),
+            tail,
         })
     }
 
@@ -171,12 +209,17 @@ impl Composer {
     /// # Errors
     /// Why the row gives no message; composing it would fail for the same reason.
     pub fn check(&self, recipient: &Recipient) -> Result<usize, RowFault> {
-        let mut blank = self.blank();
-        let rendered = self.render(recipient, &mut blank)?;
-        let octets = self.assemble(recipient, &rendered, &MARKER, blank.octets)?.octets;
-        let size = octets.len();
-        self.take_back(rendered, octets);
-        Ok(size)
+        Ok(self.inspect(recipient)?.octets)
+    }
+
+    /// The octets of a message without Date, Message-ID and tail, in the memory of `out`.
+    pub(super) fn assemble_marked(
+        &self,
+        recipient: &Recipient,
+        rendered: &Rendered,
+        out: Vec<u8>,
+    ) -> Result<Vec<u8>, RowFault> {
+        Ok(self.assemble(recipient, rendered, &MARKER, out)?.octets)
     }
 
     /// What tells the messages of a grouped campaign apart: a hash of all values that the templates ask
@@ -199,8 +242,12 @@ impl Composer {
     /// Why the row gives no message.
     pub fn preview(&self, recipient: &Recipient) -> Result<Preview, RowFault> {
         let rendered = self.render(recipient, &mut Blank::default())?;
-        let assembled = self.assemble(recipient, &rendered, &MARKER, Vec::new())?;
-        let digest = digest(&assembled);
+        let tail = self.tail.pieces(&self.own_pieces(recipient, &rendered)?);
+        let mut assembled = self.assemble(recipient, &rendered, &MARKER, Vec::new())?;
+        let digest = digest(&assembled, &tail);
+        for piece in &tail {
+            assembled.octets.extend_from_slice(piece.octets());
+        }
         Ok(Preview::new(&self.content, recipient, rendered, Bytes::from(assembled.octets), digest))
     }
 
@@ -236,7 +283,7 @@ impl Composer {
                 columns().max_by_key(|(_, cell)| cell.len())
             }
             Unsound::Empty => columns().find(|(_, cell)| cell.trim().is_empty()),
-            Unsound::Link(_) => columns().next(),
+            Unsound::Link(_) | Unsound::File { .. } | Unsound::Changed { .. } => columns().next(),
             Unsound::Render(_) => None,
         };
         RowFault {
@@ -259,7 +306,8 @@ impl Parts {
     fn body(&self) -> impl Iterator<Item = &Template> {
         let letters = self.letters.iter().flat_map(|letter| [&letter.subject, &letter.text, &letter.html]);
         let headers = self.headers.iter().map(|(_, template)| template);
-        letters.chain([&self.name]).flatten().chain(headers)
+        let files = self.files.iter().flat_map(|own| std::iter::once(&own.file).chain(&own.name));
+        letters.chain([&self.name]).flatten().chain(headers).chain(files)
     }
 
     fn all(&self) -> impl Iterator<Item = &Template> {
@@ -274,8 +322,17 @@ impl fmt::Debug for Composer {
 }
 
 /// What identifies the content of a message.
-fn digest(assembled: &Assembled) -> Digest {
-    Digest(head(&blake3::hash(&assembled.octets[assembled.covered..])))
+fn digest(assembled: &Assembled, tail: &[Piece]) -> Digest {
+    let own = &assembled.octets[assembled.covered..];
+    if tail.is_empty() {
+        return Digest(head(&blake3::hash(own)));
+    }
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(own);
+    for piece in tail {
+        hasher.update(piece.octets());
+    }
+    Digest(head(&hasher.finalize()))
 }
 
 /// The first sixteen octets of a hash.

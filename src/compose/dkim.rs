@@ -6,6 +6,7 @@
 //! breaks it. mail-auth itself reads the clock for `t=`, so the signature of a message that is sent again is
 //! another one; its octets behind the signature are not.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
@@ -17,6 +18,8 @@ use mail_auth::dkim::{DkimSigner, Done};
 use rustls_pki_types::PrivateKeyDer;
 use rustls_pki_types::pem::PemObject;
 use thiserror::Error;
+
+use crate::mail::Piece;
 
 /// Fields that are covered (RFC 6376, 5.4.1; RFC 8058, 4), each named once more than it may stand in a message.
 /// Neither Return-Path nor Received, which every server on the way writes, nor Sender, which some add.
@@ -250,19 +253,26 @@ impl Signer {
         &self.keys
     }
 
-    /// The message with a DKIM-Signature for each key before it. Takes a third of a millisecond a key of
-    /// RSA-2048, so it is not to be called where somebody waits.
+    /// The `octets` of a message with a DKIM-Signature for each key before them; `tail` follows them and is covered
+    /// too. Takes a third of a millisecond a key of RSA-2048, so it is not to be called where somebody waits.
     ///
     /// # Errors
     /// The cryptography failed.
-    pub fn sign(&self, octets: &[u8], stamps: Stamps) -> Result<Vec<u8>, SigningError> {
+    pub fn sign(&self, octets: &[u8], tail: &[Piece], stamps: Stamps) -> Result<Vec<u8>, SigningError> {
         let signers = match stamps {
             Stamps::Kept => &self.kept,
             Stamps::Rewritten => &self.rewritten,
         };
         let mut signed = Vec::with_capacity(signers.len() * FIELD + octets.len());
+        // mail-auth wants a body in one piece; this one is gone once it is hashed, and the tail stays shared.
+        let whole = if tail.is_empty() {
+            Cow::Borrowed(octets)
+        } else {
+            let pieces = std::iter::once(octets).chain(tail.iter().map(|piece| piece.octets().as_ref()));
+            Cow::Owned(pieces.collect::<Vec<_>>().concat())
+        };
         for signer in signers.iter() {
-            let signature = signer.sign(octets).map_err(|error| SigningError(error.to_string()))?;
+            let signature = signer.sign(&whole).map_err(|error| SigningError(error.to_string()))?;
             signature.write_header(&mut signed);
         }
         signed.extend_from_slice(octets);

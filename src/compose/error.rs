@@ -58,6 +58,20 @@ pub(super) enum Unsound {
         /// Octets allowed.
         limit: usize,
     },
+    /// A recipient's own file that cannot be attached.
+    #[error("`{path}` cannot be attached: {what}")]
+    File {
+        /// The path beneath the campaign's folder.
+        path: String,
+        /// Why not.
+        what: String,
+    },
+    /// A recipient's own files are not those of the plan.
+    #[error("{paths} is not what was planned: it was changed")]
+    Changed {
+        /// Their paths beneath the campaign's folder.
+        paths: String,
+    },
     /// An unsubscribe link that no program could follow.
     #[error("the unsubscribe link {0:?} is no https address")]
     Link(String),

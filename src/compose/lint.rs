@@ -69,6 +69,10 @@ pub(super) enum Role<'a> {
     Header(&'a str),
     Name,
     UnsubscribeUrl,
+    /// The path of the attachment of this number.
+    File(usize),
+    /// The name of the attachment of this number; stands behind its path.
+    FileName(usize),
 }
 
 impl<'a> Survey<'a> {
@@ -100,7 +104,12 @@ impl<'a> Survey<'a> {
         let (language, forbidden) = match role {
             Role::Html(_) => (Language::Html, None),
             Role::UnsubscribeUrl => (Language::Plain, Some(UNSUBSCRIBE_URL)),
-            Role::Subject(_) | Role::Text(_) | Role::Header(_) | Role::Name => (Language::Plain, None),
+            Role::Subject(_)
+            | Role::Text(_)
+            | Role::Header(_)
+            | Role::Name
+            | Role::File(_)
+            | Role::FileName(_) => (Language::Plain, None),
         };
         let found = walk::walk(&parsed, partials, names, language, forbidden);
         for fault in found.faults {
@@ -199,4 +208,8 @@ fn templates(content: &Content) -> impl Iterator<Item = (Role<'_>, &Source)> {
         .chain(headers)
         .chain(content.name.iter().map(|source| (Role::Name, source)))
         .chain(content.unsubscribe.url.iter().map(|source| (Role::UnsubscribeUrl, source)))
+        .chain(content.attachments.iter().enumerate().flat_map(|(number, attachment)| {
+            let name = attachment.name.iter().map(move |name| (Role::FileName(number), name));
+            std::iter::once((Role::File(number), &attachment.file)).chain(name)
+        }))
 }

@@ -151,7 +151,14 @@ pub(super) fn part(out: &mut Vec<u8>, kind: &str, body: &Body, encoding: Encodin
     }
 }
 
-fn base64(out: &mut Vec<u8>, text: &[u8]) {
+/// Octets of the lines of base64 for so many octets.
+pub(super) fn base64_octets(octets: usize) -> usize {
+    octets.div_ceil(3) * 4 + octets.div_ceil(BASE64_LINE) * CRLF.len()
+}
+
+/// Writes lines of base64 (RFC 2045, 6.8).
+pub(super) fn base64(out: &mut Vec<u8>, text: &[u8]) {
+    out.reserve(base64_octets(text.len()));
     let mut line = [0; 80];
     for octets in text.chunks(BASE64_LINE) {
         let length = STANDARD.encode_slice(octets, &mut line).expect("57 octets become 76 characters");

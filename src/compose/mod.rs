@@ -15,6 +15,8 @@
 //! - `functions`: what templates may call, on a `datum`; `taught`: the same for handlebars;
 //! - `headers` and `words`: clean, encode, fold; `unsubscribe`: the ways out of the list;
 //! - `body`: lines, and where in them to look; `mime`: their transfer encodings; `quoted`: quoted-printable;
+//! - [`tail`](Enclosed): pictures and attachments; [`own`](Inspected): those of one recipient; `parameter`:
+//!   their names;
 //! - [`token`](issue_token): what names a recipient outside and cannot be forged;
 //! - [`dkim`](Signer): signs what is composed, last of all;
 //! - [`error`](RowFault): what is wrong with one row.
@@ -33,6 +35,8 @@ mod lint;
 mod markup;
 mod mime;
 mod names;
+mod own;
+mod parameter;
 mod parse;
 mod path;
 mod pen;
@@ -45,6 +49,7 @@ mod run;
 mod scan;
 mod scope;
 mod standing;
+mod tail;
 mod taught;
 mod template;
 #[cfg(test)]
@@ -58,6 +63,8 @@ pub use composer::Composer;
 pub use dkim::{KeyFault, KeyKind, PrivateKey, Published, Signer, SigningError, Stamps};
 pub use error::RowFault;
 pub use lint::lint;
+pub use own::Inspected;
 pub use preview::Preview;
+pub use tail::{Enclosed, Reader};
 pub use token::{CampaignTag, Keys, Named, RecipientTag};
 pub use token::{issue as issue_token, verify as verify_token};

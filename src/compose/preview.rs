@@ -6,6 +6,7 @@ use crate::mail::{Content, Digest, Mailbox, Mode, Recipient};
 
 use super::body::Body;
 use super::rendered::Rendered;
+use super::tail;
 
 /// What one recipient would get: the very octets, but for Date and Message-ID, which are set when the
 /// message is sent, and the same in readable form.
@@ -21,6 +22,8 @@ pub struct Preview {
     pub html: Option<String>,
     /// The digest that the message will have when it is sent.
     pub digest: Digest,
+    /// Name and type of each attachment, in their order.
+    pub attachments: Vec<(String, String)>,
 }
 
 impl Preview {
@@ -38,7 +41,7 @@ impl Preview {
         octets: Bytes,
         digest: Digest,
     ) -> Self {
-        let Rendered { wording: _, name, subject, ways_out, headers: own, text, html } = rendered;
+        let Rendered { wording: _, name, subject, ways_out, headers: own, text, html, files } = rendered;
         let to = match (content.mode, &content.to) {
             (Mode::Personal, _) => Mailbox { name, address: recipient.address.clone() }.to_string(),
             (Mode::Grouped, Some(to)) => to.to_string(),
@@ -65,6 +68,7 @@ impl Preview {
             add(name, value);
         }
         let readable = |body: Body| body.text().replace("\r\n", "\n");
-        Self { octets, headers, text: text.map(readable), html: html.map(readable), digest }
+        let attachments = tail::listed(content, &files);
+        Self { octets, headers, text: text.map(readable), html: html.map(readable), digest, attachments }
     }
 }

@@ -9,6 +9,7 @@ use super::composer::Composer;
 use super::error::{RowFault, Unsound};
 use super::headers;
 use super::names::Row;
+use super::tail::OwnFile;
 use super::template::{Stop, Template, View};
 use super::token::{self, RecipientTag};
 use super::unsubscribe::{self, WaysOut};
@@ -29,6 +30,8 @@ pub(super) struct Rendered {
     pub(super) headers: Vec<String>,
     pub(super) text: Option<Body>,
     pub(super) html: Option<Body>,
+    /// The recipient's own files.
+    pub(super) files: Vec<OwnFile>,
 }
 
 /// Memory for a message: what was in it does not matter.
@@ -90,6 +93,7 @@ impl Composer {
             headers: own.collect::<Result<_, RowFault>>()?,
             text: body("text", letter.text.as_ref(), &mut blank.text).transpose()?,
             html: body("html", letter.html.as_ref(), &mut blank.html).transpose()?,
+            files: self.own_files(recipient, &view)?,
             ways_out,
         };
         if rendered.subject.is_empty() {

@@ -12,8 +12,9 @@ use crate::store::{self, History, Plan, Resolve, RunStart, Store, StoreError};
 use super::attempt::Attempts;
 use super::backlog::{backlog, limited};
 use super::dead::Dead;
-use super::desk::{Desk, composer};
+use super::desk::Desk;
 use super::domains::domains;
+use super::enclosed::{composer, same_files};
 use super::error::EngineError;
 use super::gate::JournalGate;
 use super::ground::Ground;
@@ -134,6 +135,7 @@ impl Run {
             return Err(EngineError::Differs { what: vec![format!("the run began through {began}")] });
         }
         let plan = Arc::new(Plan::open(&state, run.plan)?);
+        same_files(&desk.workspace, &plan.head().content)?;
         let lanes = Lanes::prepare(&desk, run.plan, ground.relays.take())?;
         let dead = Dead::after(&run, desk.terms(run.no));
         let at = store.believe(&ground.clock.moment());
@@ -170,7 +172,7 @@ impl Run {
         let Ground { clock, rhythm, .. } = ground;
         let head = plan.head();
         let content = Arc::new(head.content.clone());
-        let composer = Arc::new(composer(Arc::clone(&content), &desk.keys()?, plan.id())?);
+        let composer = Arc::new(composer(&desk.workspace, Arc::clone(&content), &desk.keys()?, plan.id())?);
         let at = store.believe(&clock.moment());
         let names: Vec<RelayName> = desk.relays.iter().map(|relay| relay.name.clone()).collect();
         let batches = Arc::new(plan.batches().clone());

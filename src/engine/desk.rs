@@ -14,6 +14,7 @@ use crate::mail::{Content, Excluded, Fault, PlanId, RelayName, Severity};
 use crate::relay::Credential;
 use crate::store;
 
+use super::enclosed;
 use super::error::{EngineError, Unfit};
 use super::prepare::Invalid;
 use super::relays::{secret, user_without_password};
@@ -137,7 +138,7 @@ impl Desk {
             return Ok(Inspection { rows: 0, good: 0, excluded, left_out, faults, unfit: None });
         }
         let content = Arc::new(self.campaign.content.clone());
-        let composer = composer(content, &Self::any_keys(), PlanId([0; 16]))?;
+        let composer = enclosed::composer(&self.workspace, content, &Self::any_keys(), PlanId([0; 16]))?;
         let known = self.suppressed()?;
         let survey = self.surveyor(&composer, Render::Strict, &known).survey(&mut |_| Ok(()), watch)?;
         let excluded = survey.excluded();

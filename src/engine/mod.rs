@@ -35,6 +35,7 @@ mod doctor;
 mod domains;
 mod ears;
 mod edition;
+mod enclosed;
 mod error;
 mod event;
 mod failing;

@@ -15,11 +15,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::compose::Composer;
-use crate::mail::{Batches, Content, Mode, PlanId, Source, Wording};
+use crate::mail::{Attachment, Batches, Content, Mode, PlanId, Source, Wording};
 use crate::store::{History, Plan, PlanHead, PlanWriter, plans, remove_plan};
 
-use super::desk::{Desk, composer};
+use super::desk::Desk;
 use super::domains::domains;
+use super::enclosed::composer;
 use super::error::{EngineError, Unfit};
 use super::report::{Frozen, PlanReport};
 use super::survey::{Known, LeftOut, Render, Survey, render};
@@ -102,10 +103,16 @@ impl Desk {
         let edition = self.edition(&history, request.again);
         let content = Arc::new(frozen_content(&self.campaign.content, edition));
         let keys = self.keys()?;
-        let composer = composer(Arc::clone(&content), &keys, PlanId([0; 16]))?;
+        let composer = composer(&self.workspace, Arc::clone(&content), &keys, PlanId([0; 16]))?;
         let known = Known { already: self.already(&history, edition)?, ..self.suppressed()? };
         let mut counts = vec![0; content.all_words().count()];
-        let (writer, survey) = self.write(&composer, (request.render, &mut counts), &known, watch)?;
+        // Without rendering nobody knows the recipients' own files, which the plan must seal.
+        let render = if content.attachments.iter().any(Attachment::is_personal) {
+            Render::Strict
+        } else {
+            request.render
+        };
+        let (writer, survey) = self.write(&composer, (render, &mut counts), &known, watch)?;
         if request.render == Render::Strict
             && let Some(unfit) = survey.unfit(request.invalid)
         {
@@ -153,7 +160,7 @@ impl Desk {
         let history = History::read(state)?;
         self.nobody_twice(&plan, &history)?;
         let content = Arc::new(plan.head().content.clone());
-        let composer = composer(Arc::clone(&content), &self.keys()?, id)?;
+        let composer = composer(&self.workspace, Arc::clone(&content), &self.keys()?, id)?;
         let counts = check_plan(&plan, &composer)?;
         let notes = self.campaign.notes.clone();
         let domains = domains(&self.relays, || Ok(Arc::clone(&plan)))?;
@@ -189,6 +196,13 @@ impl Desk {
         for name in then.partials.keys().chain(now.partials.keys()).collect::<std::collections::BTreeSet<_>>()
         {
             compare(&format!("the partial {name}"), then.partials.get(name), now.partials.get(name));
+        }
+        for attachment in &now.attachments {
+            let planned =
+                then.attachments.iter().find(|planned| planned.file.text() == attachment.file.text());
+            if planned.is_some_and(|planned| planned.hash != attachment.hash) {
+                edits.push(format!("the attachment {}", attachment.file.text()));
+            }
         }
         if edits.is_empty() && *then != now {
             edits.push(format!("the settings of campaigns/{}/campaign.toml", self.campaign.name));
@@ -300,7 +314,6 @@ impl Desk {
 /// The content as a plan keeps it: the templates without the files around them, so that an edit of
 /// something else in `campaign.toml` does not make another plan.
 pub(super) fn frozen_content(content: &Content, edition: u32) -> Content {
-    let bare = |source: &Source| Source::file(source.file.clone(), source.text());
     let each = |sources: &BTreeMap<String, Source>| {
         sources.iter().map(|(name, source)| (name.clone(), bare(source))).collect()
     };
@@ -323,8 +336,18 @@ pub(super) fn frozen_content(content: &Content, edition: u32) -> Content {
             url: content.unsubscribe.url.as_ref().map(bare),
             mailto: content.unsubscribe.mailto.clone(),
         },
+        attachments: content.attachments.iter().map(bare_attachment).collect(),
         ..content.clone()
     }
+}
+
+fn bare(source: &Source) -> Source {
+    Source::file(source.file.clone(), source.text())
+}
+
+fn bare_attachment(attachment: &Attachment) -> Attachment {
+    let name = attachment.name.as_ref().map(bare);
+    Attachment { file: bare(&attachment.file), name, ..attachment.clone() }
 }
 
 /// Renders everybody of a frozen plan, and counts them by their wording.

@@ -11,7 +11,8 @@ use crate::compose;
 use crate::mail::{Address, PlanId, Recipient};
 use crate::store::History;
 
-use super::desk::{Desk, composer};
+use super::desk::Desk;
+use super::enclosed::composer;
 use super::error::EngineError;
 use super::prepare::{Again, frozen_content};
 use super::told::wording;
@@ -59,6 +60,8 @@ pub struct Preview {
     pub variant: String,
     /// The language; empty where nothing chose one.
     pub language: String,
+    /// Name and type of each attachment, in their order.
+    pub attachments: Vec<(String, String)>,
 }
 
 impl Desk {
@@ -70,7 +73,7 @@ impl Desk {
         let history = History::read(self.workspace.state_dir())?;
         let edition = self.edition(&history, Again::No);
         let content = Arc::new(frozen_content(&self.campaign.content, edition));
-        let composer = composer(Arc::clone(&content), &self.keys()?, PlanId([0; 16]))?;
+        let composer = composer(&self.workspace, Arc::clone(&content), &self.keys()?, PlanId([0; 16]))?;
         let mut previews = Vec::new();
         for recipient in self.chosen(choice, &|recipient| composer.check(recipient).unwrap_or(usize::MAX))? {
             let preview = composer.preview(&recipient).map_err(|fault| EngineError::Row {
@@ -93,6 +96,7 @@ impl Desk {
                 digest: preview.digest.to_string(),
                 variant: variant.to_owned(),
                 language: language.to_owned(),
+                attachments: preview.attachments,
             });
         }
         Ok(previews)

@@ -163,7 +163,7 @@ impl Finish {
             message.envelope.reverse_path = Some(path.clone());
         }
         if let Some((signer, stamps)) = &self.signing {
-            message.octets = match signer.sign(&message.octets, *stamps) {
+            message.octets = match signer.sign(&message.octets, &message.tail, *stamps) {
                 Ok(octets) => octets.into(),
                 Err(error @ SigningError { .. }) => {
                     return Err(unreadable(message.batch, &error.to_string()));

@@ -273,10 +273,7 @@ impl<'scope, 'env> Rendering<'scope, 'env> {
     /// Begins to render a block.
     fn begin(&mut self, rows: Vec<Recipient>) {
         let composer = self.composer;
-        let check = move |row| {
-            let fault = composer.check(&row).err();
-            (row, fault)
-        };
+        let check = move |row| inspect(composer, row);
         self.under_way.push_back(self.scope.spawn(move || rows.into_iter().map(check).collect()));
     }
 
@@ -291,6 +288,19 @@ impl<'scope, 'env> Rendering<'scope, 'env> {
         }
         let first = self.under_way.pop_front()?;
         Some(first.join().expect("rendering does not panic"))
+    }
+}
+
+/// Renders a row, and puts the seal of its own files behind its cells.
+fn inspect(composer: &Composer, mut row: Recipient) -> (Recipient, Option<RowFault>) {
+    match composer.inspect(&row) {
+        Ok(inspected) => {
+            if let Some(seal) = inspected.seal {
+                row.fields.push(&seal);
+            }
+            (row, None)
+        }
+        Err(fault) => (row, Some(fault)),
     }
 }
 

@@ -52,7 +52,7 @@ pub use outcome::{
     Answer, Class, Delivery, Doubt, LOGIN_PAUSES, Outcome, Permanence, Return, Scope, Settled, Trouble,
     Verdict,
 };
-pub use plan::{Content, Excluded, Mode, PlanId, Reason, Source, Unsubscribe};
+pub use plan::{Attachment, Content, Excluded, Image, Making, Mode, PlanId, Reason, Source, Unsubscribe};
 pub use recipient::{Fields, Recipient, RecipientNo};
 pub use relay::{Account, RelayName, RelayNo};
 pub use reply::{Enhanced, Phase, Reply};

@@ -88,6 +88,53 @@ pub struct Unsubscribe {
     pub mailto: Option<Address>,
 }
 
+/// A file that goes with every message, or one for each recipient.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Attachment {
+    /// A template of its path beneath the campaign's folder.
+    pub file: Source,
+    /// A template of the name under which it arrives; none: the last part of the path.
+    pub name: Option<Source>,
+    /// Its media type, such as `application/pdf` (RFC 2046); none: what the ending of the path says.
+    pub kind: Option<String>,
+    /// A hash over its octets as they were planned; none where each recipient has a file of their own.
+    pub hash: Option<[u8; 32]>,
+}
+
+impl Attachment {
+    /// Whether file or name differ from one recipient to the next.
+    pub fn is_personal(&self) -> bool {
+        [Some(&self.file), self.name.as_ref()]
+            .into_iter()
+            .flatten()
+            .any(|source| source.text().contains("{{"))
+    }
+}
+
+/// A picture that the HTML body shows and the message brings along.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Image {
+    /// What `src` says in the template.
+    pub src: String,
+    /// The file, relative to the workspace.
+    pub file: String,
+    /// Its media type, such as `image/png`.
+    pub kind: String,
+    /// A hash over its octets as they were planned.
+    pub hash: [u8; 32],
+}
+
+/// What is made of an HTML body beside what its template says.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Making {
+    /// Whether the rules of its stylesheets are written into the elements that they match.
+    pub inline_css: bool,
+    /// Whether a text body is made of it where the campaign has none.
+    pub text: bool,
+    /// Stylesheets that it links to, by what `href` says.
+    pub sheets: BTreeMap<String, Source>,
+}
+
 /// Everything that decides the octets of a campaign's messages.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Content {
@@ -140,6 +187,18 @@ pub struct Content {
     /// Which column says in which language to write; none: there is one language.
     #[serde(default)]
     pub language_column: Option<usize>,
+    /// The files that go with messages, in their order.
+    #[serde(default)]
+    pub attachments: Vec<Attachment>,
+    /// The pictures that the HTML body brings along, in the order in which they are first shown.
+    #[serde(default)]
+    pub images: Vec<Image>,
+    /// The language of the messages (RFC 5646), as Content-Language says it; none: nothing is said.
+    #[serde(default)]
+    pub language: Option<String>,
+    /// What is made of the HTML body.
+    #[serde(default)]
+    pub making: Making,
 }
 
 /// Why a row of the list is not written to.

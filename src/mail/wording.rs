@@ -134,7 +134,7 @@ pub fn language_tag(text: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::mail::{Address, Mailbox, Mode, Unsubscribe};
+    use crate::mail::{Address, Mailbox, Making, Mode, Unsubscribe};
 
     fn content(shares: &[u32], languages: &[&str]) -> Content {
         let subject = Source::file("s.hbs", "Hello");
@@ -177,6 +177,10 @@ mod tests {
             wordings,
             variants,
             language_column: Some(1),
+            attachments: Vec::new(),
+            images: Vec::new(),
+            language: None,
+            making: Making::default(),
         }
     }
 

@@ -4,9 +4,7 @@ use crate::stage::Workspace;
 
 #[test]
 fn a_setting_of_a_later_version_is_refused_by_name() {
-    for (settings, key) in
-        [("[[attachments]]\nfile = \"files/a.pdf\"", "attachments"), ("[tracking]\nopens = true", "tracking")]
-    {
+    for (settings, key) in [("ab = true", "ab"), ("[tracking]\nopens = true", "tracking")] {
         let workspace = Workspace::letter(1);
         workspace.settings(settings);
         workspace.mailrun(&["check", "letter"]).ends(10).says(key);

@@ -7,6 +7,7 @@
 #[path = "../stage/mod.rs"]
 mod stage;
 
+mod attachments;
 mod broken_index;
 mod broken_list;
 mod certificate;

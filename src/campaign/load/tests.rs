@@ -151,7 +151,19 @@ mailto = "unsubscribe@example.com"
 fn every_setting_that_is_wrong_is_told_at_its_place() {
     let table = [
         ("subjekt = \"x\"", "3:1: there is no key `subjekt` here (did you mean `subject`?)"),
-        ("[[attachments]]\nfile = \"a.pdf\"", "3:3: `attachments` is not in this version of mailrun"),
+        (
+            "[[attachments]]\nfile = \"a.pdf\"",
+            "4:8: campaigns/autumn/a.pdf: there is no such file (paths are",
+        ),
+        ("[[attachments]]\nname = \"a\"", "3:1: this attachment has no `file` (add file = \"files/..\")"),
+        (
+            "[[attachments]]\nfile = \"{{id}}\"",
+            "4:8: a cell of the list alone decides which file is attached (put the files into a folder of their own",
+        ),
+        (
+            "[[attachments]]\nfile = \"f/{{id}}\"\ntype = \"pdf\"",
+            "5:8: \"pdf\" is not a media type (write it like",
+        ),
         ("reply_to = \"nobody\"", "3:12: \"nobody\" is not an address: there is no @ (write it like"),
         ("bounce = \"a@b@c.com\"", "3:10: \"a@b@c.com\" is not an address: it holds more than one address"),
         (

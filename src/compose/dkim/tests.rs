@@ -109,7 +109,7 @@ fn covered_by(octets: &[u8]) -> Vec<String> {
 fn each_key_puts_a_signature_that_holds_before_the_message() {
     let signer = signer(vec![("s1", rsa()), ("s2", ed25519())]);
     for stamps in [Stamps::Kept, Stamps::Rewritten] {
-        let octets = signer.sign(MESSAGE.as_bytes(), stamps).expect("signed");
+        let octets = signer.sign(MESSAGE.as_bytes(), &[], stamps).expect("signed");
         assert!(octets.ends_with(MESSAGE.as_bytes()) && octets.starts_with(b"DKIM-Signature: "));
         assert!(octets.is_ascii() && octets.split(|octet| *octet == b'\n').all(|line| line.len() < 80));
         assert_eq!(verified(&signer, &octets), (2, 2));
@@ -125,10 +125,23 @@ fn each_key_puts_a_signature_that_holds_before_the_message() {
 }
 
 #[test]
+fn what_messages_share_is_covered_too() {
+    let signer = signer(vec![("s1", rsa()), ("s2", ed25519())]);
+    let (head, shared) = MESSAGE.split_at(MESSAGE.len() - 12);
+    let (own, lines) = head.split_at(head.rfind("\r\n").expect("lines") + 2);
+    let shared = [lines, shared].concat();
+    let tail = Piece::new(shared.clone().into()).expect("whole lines");
+    let octets = signer.sign(own.as_bytes(), &[tail], Stamps::Kept).expect("signed");
+    assert!(octets.ends_with(own.as_bytes()), "the tail is not copied");
+    assert_eq!(verified(&signer, &[&octets, shared.as_bytes()].concat()), (2, 2));
+    assert_eq!(verified(&signer, &octets), (2, 0));
+}
+
+#[test]
 fn whatever_is_changed_or_added_on_the_way_breaks_the_signature() {
     let signer = signer(vec![("s2", ed25519())]);
     let octets =
-        String::from_utf8(signer.sign(MESSAGE.as_bytes(), Stamps::Kept).expect("signed")).expect("text");
+        String::from_utf8(signer.sign(MESSAGE.as_bytes(), &[], Stamps::Kept).expect("signed")).expect("text");
     let table = [
         ("Subject: ", "Subject: Re: ", 0),
         ("From: Example", "From: Evil", 0),
@@ -162,7 +175,7 @@ fn whatever_is_changed_or_added_on_the_way_breaks_the_signature() {
 #[test]
 fn every_field_is_named_once_more_than_it_stands_there() {
     let signer = signer(vec![("s2", ed25519())]);
-    let kept = covered_by(&signer.sign(MESSAGE.as_bytes(), Stamps::Kept).expect("signed"));
+    let kept = covered_by(&signer.sign(MESSAGE.as_bytes(), &[], Stamps::Kept).expect("signed"));
     let count = |names: &[String], name: &str| names.iter().filter(|known| *known == name).count();
     for name in COVERED.iter().chain(&STAMPED) {
         assert_eq!(count(&kept, &name.to_ascii_lowercase()), 2, "{name}");
@@ -170,7 +183,7 @@ fn every_field_is_named_once_more_than_it_stands_there() {
     for name in ["return-path", "received", "sender", "dkim-signature", "bounces-to"] {
         assert_eq!(count(&kept, name), 0, "{name}");
     }
-    let rewritten = covered_by(&signer.sign(MESSAGE.as_bytes(), Stamps::Rewritten).expect("signed"));
+    let rewritten = covered_by(&signer.sign(MESSAGE.as_bytes(), &[], Stamps::Rewritten).expect("signed"));
     assert_eq!((count(&rewritten, "date"), count(&rewritten, "message-id")), (0, 0));
     assert_eq!(count(&rewritten, "list-unsubscribe"), 2);
 }
@@ -178,7 +191,7 @@ fn every_field_is_named_once_more_than_it_stands_there() {
 #[test]
 fn what_a_relay_rewrites_does_not_break_the_signature_made_for_it() {
     let signer = signer(vec![("s2", ed25519())]);
-    let octets = signer.sign(MESSAGE.as_bytes(), Stamps::Rewritten).expect("signed");
+    let octets = signer.sign(MESSAGE.as_bytes(), &[], Stamps::Rewritten).expect("signed");
     let octets = String::from_utf8(octets).expect("text");
     let changed = octets.replacen("<a@news.example.com>", "<0102@eu-west-1.amazonses.com>", 1);
     let changed = changed.replacen("08:00:00", "08:00:07", 1);

@@ -5,11 +5,12 @@ use std::sync::Arc;
 
 use super::{Composer, Keys, RowFault};
 use crate::mail::{
-    Address, Batch, BatchId, Content, Mailbox, Mode, PlanId, Recipient, RecipientNo, RunNo, Source,
+    Address, Batch, BatchId, Content, Mailbox, Making, Mode, PlanId, Recipient, RecipientNo, RunNo, Source,
     Unsubscribe,
 };
 use jiff::Timestamp;
 
+mod enclosed;
 mod faults;
 mod messages;
 mod oracle;
@@ -59,6 +60,10 @@ fn content() -> Content {
         wordings: Vec::new(),
         variants: Vec::new(),
         language_column: None,
+        attachments: Vec::new(),
+        images: Vec::new(),
+        language: None,
+        making: Making::default(),
     }
 }
 

@@ -26,6 +26,7 @@ fn message(batch: Batch, octets: usize) -> Message {
         octets: Bytes::from(vec![b'x'; octets]),
         digest: Digest([0; 16]),
         eight_bit: false,
+        tail: Vec::new(),
     }
 }
 

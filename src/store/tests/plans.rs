@@ -5,7 +5,8 @@ use std::fs;
 use std::path::Path;
 
 use crate::mail::{
-    Address, Batches, Content, Excluded, Fields, Mailbox, Mode, Recipient, RecipientNo, Source, Unsubscribe,
+    Address, Batches, Content, Excluded, Fields, Mailbox, Making, Mode, Recipient, RecipientNo, Source,
+    Unsubscribe,
 };
 use crate::store::{Plan, PlanHead, PlanWriter, StoreError, plans, remove_plan};
 
@@ -47,6 +48,10 @@ fn head(excluded: u64) -> PlanHead {
         wordings: Vec::new(),
         variants: Vec::new(),
         language_column: None,
+        attachments: Vec::new(),
+        images: Vec::new(),
+        language: None,
+        making: Making::default(),
     };
     let excluded = Excluded { duplicate: excluded, ..Excluded::default() };
     PlanHead { content, excluded, extra: serde_json::json!({ "list": "recipients.csv" }) }
