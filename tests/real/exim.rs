@@ -6,6 +6,7 @@
 use std::collections::HashMap;
 
 use crate::exim_log;
+use crate::letters::{Corpus, LETTERS};
 use crate::server::Server;
 use crate::server_log::Refusal;
 use crate::stage::Workspace;
@@ -38,6 +39,20 @@ fn grouped_mail_is_reported_as_exim_logged_it() {
     let (figures, log) = try_it(Mode::Grouped, Chunking::Shown, "messages_per_session = 40\n");
     assert!(!log.contains(USED_UP), "a session ends before the server's limit");
     println!("{figures}");
+}
+
+#[test]
+#[ignore = "needs root and the layers of peers.sh: tests/run runs it"]
+fn every_letter_is_taken_by_exim() {
+    for chunking in [Chunking::Hidden, Chunking::Shown] {
+        let exim = start(chunking);
+        // Its limits are not what this is about.
+        let modest = relay(&exim).replace("sessions = 8", "sessions = 3\nmessages_per_session = 40");
+        let corpus = Corpus::write(&modest.replace("relays.exim", "relays.desk"));
+        corpus.send(PASSWORD);
+        corpus.was_taken(&exim.log("log/main", exim_log::read));
+        println!("exim, chunking {}: {LETTERS} letters taken", chunking.word());
+    }
 }
 
 #[test]

@@ -5,6 +5,7 @@
 
 use std::collections::HashMap;
 
+use crate::letters::{Corpus, LETTERS};
 use crate::opensmtpd_log;
 use crate::server::Server;
 use crate::server_log::Refusal;
@@ -23,17 +24,34 @@ fn grouped_mail_is_reported_as_opensmtpd_logged_it() {
     println!("{}", try_it(Mode::Grouped));
 }
 
-/// Sends, and compares. Returns the figures.
-fn try_it(mode: Mode) -> String {
+#[test]
+#[ignore = "needs root and the layers of peers.sh: tests/run runs it"]
+fn every_letter_is_taken_by_opensmtpd() {
+    let opensmtpd = start();
+    let corpus = Corpus::write(&relay(&opensmtpd).replace("relays.opensmtpd", "relays.desk"));
+    corpus.send(&[]);
+    corpus.was_taken(&opensmtpd.log("log", opensmtpd_log::read));
+    println!("opensmtpd: {LETTERS} letters taken");
+}
+
+fn start() -> Server {
     let plain_port = free_port().to_string();
-    let opensmtpd = Server::start("opensmtpd", "opensmtpd.sh", &[&plain_port]);
-    let relays = format!(
+    Server::start("opensmtpd", "opensmtpd.sh", &[&plain_port])
+}
+
+fn relay(opensmtpd: &Server) -> String {
+    format!(
         "[relays.opensmtpd]\nhost = \"127.0.0.1\"\nport = {}\ntls = \"starttls\"\ntls_ca = \"{}\"\n\
          sessions = 8\nmessages_per_session = 40\nrecipients_per_message = {RECIPIENTS_PER_MESSAGE}\n",
         opensmtpd.port,
         opensmtpd.authority.display()
-    );
-    let trial = Trial::new(mode, &relays, &["opensmtpd"]);
+    )
+}
+
+/// Sends, and compares. Returns the figures.
+fn try_it(mode: Mode) -> String {
+    let opensmtpd = start();
+    let trial = Trial::new(mode, &relay(&opensmtpd), &["opensmtpd"]);
     trial.send(&[]);
     let log = opensmtpd.log("log", opensmtpd_log::read);
     let manners = Manners {

@@ -4,7 +4,7 @@
 #   opensmtpd.sh DIR PORT PLAIN_PORT
 #
 # DIR holds certificate.pem and key.pem, and gets the log, `log`. It announces no PIPELINING, takes mail for
-# anybody at example.net and throws it away, except that
+# anybody at example.net and bücher.example and throws it away, except that
 #   gone-*    are unknown to it (550, in words of its own),
 #   later-*   are refused for now, for ever (450 4.2.1),
 #   grey-*    are refused once (451 4.7.1),
@@ -22,7 +22,7 @@ readonly directory=$1 port=$2 plain_port=$3
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 
 cat >/etc/smtpd.conf <<SETTINGS
-table there { "@example.net" = "nobody" }
+table there { "@example.net" = "nobody", "@xn--bcher-kva.example" = "nobody" }
 smtp limit max-rcpt 7
 smtp limit max-mails 40
 filter script proc-exec "$here/opensmtpd_filter.sh"

@@ -13,6 +13,7 @@ use std::thread;
 
 use tempfile::TempDir;
 
+use crate::letters::{Corpus, LETTERS};
 use crate::server::settled;
 use crate::server_log::{Refusal, ServerLog};
 use crate::sink::Sink;
@@ -41,6 +42,20 @@ fn personal_mail_in_chunks_is_reported_as_postfix_logged_it() {
 #[ignore = "needs root and Debian's postfix: tests/run runs it"]
 fn grouped_mail_is_reported_as_postfix_logged_it() {
     println!("{}", try_it(&Postfix::start("implicit", Chunking::Shown, 100), Mode::Grouped));
+}
+
+#[test]
+#[ignore = "needs root and Debian's postfix: tests/run runs it"]
+fn every_letter_is_taken_by_postfix() {
+    for chunking in [Chunking::Hidden, Chunking::Shown] {
+        let postfix = Postfix::start("implicit", chunking, 20);
+        // Its limits are not what this is about.
+        let modest = postfix.relay().replace("sessions = 8", "sessions = 3");
+        let corpus = Corpus::write(&modest.replace("relays.postfix", "relays.desk"));
+        corpus.send(&[]);
+        corpus.was_taken(&settled(|| postfix_log::read(&postfix.log())));
+        println!("postfix, chunking {}: {LETTERS} letters taken", chunking.word());
+    }
 }
 
 /// Postfix with its private folder; stopped when dropped.
@@ -76,6 +91,17 @@ impl Postfix {
         assert!(status.success(), "postfix.sh {verb}: {status}");
     }
 
+    fn relay(&self) -> String {
+        format!(
+            "[relays.postfix]\npreset = \"postfix\"\nhost = \"127.0.0.1\"\nport = {}\ntls = \"{}\"\n\
+             tls_ca = \"{}\"\nsessions = 8\nrecipients_per_message = {RECIPIENTS_PER_MESSAGE}\nweight = 3\n\
+             window = {WINDOW}\n",
+            self.port,
+            self.tls,
+            self.authority.display()
+        )
+    }
+
     fn log(&self) -> String {
         fs::read_to_string(self.folder.path().join("maillog")).expect("postfix keeps a log")
     }
@@ -96,19 +122,13 @@ impl Drop for Postfix {
 /// Sends through Postfix and the sink, and compares. Returns the figures.
 fn try_it(postfix: &Postfix, mode: Mode) -> String {
     let sink = Sink::start(free_port());
-    let relays = format!(
-        "[relays.postfix]\npreset = \"postfix\"\nhost = \"127.0.0.1\"\nport = {}\ntls = \"{}\"\n\
-         tls_ca = \"{}\"\nsessions = 8\nrecipients_per_message = {RECIPIENTS_PER_MESSAGE}\nweight = 3\n\
-         window = {WINDOW}\n\
-         [relays.sink]\nhost = \"127.0.0.1\"\nport = {}\ntls = \"none\"\n\
+    let sink_relay = format!(
+        "[relays.sink]\nhost = \"127.0.0.1\"\nport = {}\ntls = \"none\"\n\
          recipients_per_message = {RECIPIENTS_PER_MESSAGE}\n\
          quotas = [{{ limit = {SINK_QUOTA}, unit = \"recipients\", per = \"24h\" }}]\n",
-        postfix.port,
-        postfix.tls,
-        postfix.authority.display(),
         sink.port
     );
-    let trial = Trial::new(mode, &relays, &["postfix", "sink"]);
+    let trial = Trial::new(mode, &(postfix.relay() + &sink_relay), &["postfix", "sink"]);
     trial.send(&[]);
 
     let by_postfix = settled(|| postfix_log::read(&postfix.log()));

@@ -1,0 +1,133 @@
+//! What leaves, read by software we did not write: Python's email package, npm's mailparser,
+//! `SpamAssassin` and rspamd. See `letters` for what is read, `judges/` for who reads.
+
+use std::collections::{HashMap, HashSet};
+use std::path::Path;
+use std::process::Command;
+
+use tempfile::TempDir;
+
+use crate::letters::{Corpus, LETTERS};
+use crate::server::Server;
+use crate::stage::{Habit, Peer};
+
+/// Of how many messages one is put before what reads slowly.
+const SLOW: usize = 9;
+
+/// Runs a judge over the messages, with the folder of them as its last argument. Returns its figures.
+#[track_caller]
+fn judged(program: &str, judge: &str, arguments: &[&str], step: usize) -> String {
+    let corpus = Corpus::through_the_sandbox();
+    let folder = TempDir::with_prefix("mailrun-letters-").expect("a folder for the messages");
+    let count = corpus.lay_out(folder.path(), step);
+    assert_eq!(count, LETTERS.div_ceil(step));
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/real/judges").join(judge);
+    let output = Command::new(program)
+        .arg(script)
+        .args(arguments)
+        .arg(folder.path())
+        .output()
+        .unwrap_or_else(|error| panic!("{program}: {error}"));
+    let (said, complained) = (text(&output.stdout), text(&output.stderr));
+    let last = said.lines().last().unwrap_or_default();
+    let first: Vec<&str> = said.lines().take(40).collect();
+    assert!(output.status.success(), "{judge}: {last}\n{}\n{complained}", first.join("\n"));
+    last.to_owned()
+}
+
+fn text(octets: &[u8]) -> String {
+    String::from_utf8_lossy(octets).into_owned()
+}
+
+#[test]
+#[ignore = "needs python3: tests/run runs it"]
+fn python_reads_what_was_written() {
+    println!("{}", judged("python3", "python_email.py", &[], 1));
+}
+
+#[test]
+#[ignore = "reads two thousand messages a line at a time: tests/run runs it"]
+fn a_strict_reader_sees_one_end_of_data_each() {
+    let peer = Peer::start(Habit::Takes);
+    let corpus = Corpus::write(&format!(
+        "[relays.desk]\nhost = \"127.0.0.1\"\nport = {}\ntls = \"none\"\nsessions = 8\n",
+        peer.port
+    ));
+    corpus.send(&[]);
+    let taken = peer.taken();
+    assert_eq!(taken.len(), LETTERS, "each is one message");
+    let mut seen = HashSet::new();
+    for letter in &taken {
+        let [recipient] = letter.recipients.as_slice() else { panic!("{:?}", letter.recipients) };
+        assert!(seen.insert(recipient.clone()), "{recipient} was written to twice");
+        sound_header(&letter.content).unwrap_or_else(|fault| panic!("{recipient}: {fault}"));
+        assert!(letter.content.ends_with('\n') && letter.content.is_ascii(), "{recipient}");
+    }
+    assert!(corpus.recipients().all(|recipient| seen.contains(recipient)), "nobody is left out");
+    println!("{LETTERS} messages, one end of data each");
+}
+
+/// Whether a header is made of fields as RFC 5322, 2.2 has them, each known field once, within 998 octets a
+/// line.
+fn sound_header(message: &str) -> Result<(), String> {
+    let (header, _) = message.split_once("\n\n").ok_or("there is no empty line")?;
+    let mut counts: HashMap<String, usize> = HashMap::new();
+    for line in header.lines() {
+        if line.len() > 998 || line.trim().is_empty() {
+            return Err(format!("a line of {} octets", line.len()));
+        }
+        if line.bytes().any(|octet| !(octet.is_ascii_graphic() || octet == b' ')) {
+            return Err(format!("{line:?} is not plain"));
+        }
+        if line.starts_with(' ') {
+            continue;
+        }
+        let name =
+            line.split_once(": ").map(|(name, _)| name).ok_or_else(|| format!("{line:?} is no field"))?;
+        if name.is_empty() || name.bytes().any(|octet| !octet.is_ascii_graphic()) {
+            return Err(format!("{name:?} is no name"));
+        }
+        *counts.entry(name.to_ascii_lowercase()).or_default() += 1;
+    }
+    match counts.into_iter().find(|(name, count)| *count != 1 && name != "dkim-signature") {
+        Some((name, count)) => Err(format!("{count} fields are called {name}")),
+        None => Ok(()),
+    }
+}
+
+#[test]
+fn an_unsound_header_is_found() {
+    let long = "x".repeat(1_000);
+    let table = [
+        ("A: b\nC: d\n e\n\nbody", true),
+        ("A: b\nA: c\n\nbody", false),
+        ("A: b\nno field\n\nbody", false),
+        ("A: b\n \n\nbody", false),
+        ("A: ü\n\nbody", false),
+        ("A: b\nbody", false),
+        (&format!("A: {long}\n\nbody"), false),
+    ];
+    for (message, is_sound) in table {
+        assert_eq!(sound_header(message).is_ok(), is_sound, "{message:?}");
+    }
+}
+
+#[test]
+#[ignore = "needs node, and NODE_PATH to lead to mailparser: tests/run runs it"]
+fn mailparser_reads_what_was_written() {
+    println!("{}", judged("node", "mailparser.js", &[], 1));
+}
+
+#[test]
+#[ignore = "needs root and the layers of peers.sh: tests/run runs it"]
+fn spamassassin_objects_to_no_form() {
+    let server = Server::start("spamassassin", "spamassassin.sh", &[]);
+    println!("{}", judged("python3", "spam.py", &["spamd", &server.port.to_string()], SLOW));
+}
+
+#[test]
+#[ignore = "needs root and the layers of peers.sh: tests/run runs it"]
+fn rspamd_objects_to_no_form() {
+    let server = Server::start("rspamd", "rspamd.sh", &[]);
+    println!("{}", judged("python3", "spam.py", &["rspamd", &server.port.to_string()], SLOW));
+}

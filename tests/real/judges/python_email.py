@@ -1,0 +1,146 @@
+#!/usr/bin/env python3
+"""Reads messages with Python's email package (policy default), and compares what each says with what it should.
+
+    python_email.py FOLDER      FOLDER holds the messages and expected.json
+
+A defect of a message, of a part or of a header field is a finding. Findings go to stdout; any make the exit code 1.
+"""
+
+import hashlib
+import json
+import re
+import sys
+from email import policy
+from email.header import decode_header, make_header
+from email.parser import BytesParser
+from html.parser import HTMLParser
+from pathlib import Path
+
+WAY_OUT = "⟦way out⟧"
+# The end of an encoded-word and the beginning of another.
+SPLIT_NAME = re.compile(r"\?=\s+=\?")
+
+
+class Structure(HTMLParser):
+    """What a browser would see of a page: its tags with their attributes, and its text."""
+
+    def __init__(self, page):
+        super().__init__(convert_charrefs=True)
+        self.seen = []
+        self.feed(page)
+        self.close()
+
+    def handle_starttag(self, tag, attributes):
+        self.seen.append((tag, attributes))
+
+    def handle_endtag(self, tag):
+        self.seen.append(("/" + tag,))
+
+    def handle_data(self, data):
+        self.seen.append(data)
+
+
+def mailboxes(header, raw):
+    """The names and addresses of a field; `raw` is the same field as it came."""
+    found = [{"name": one.display_name, "address": one.addr_spec} for one in header.addresses]
+    if len(found) == 1 and SPLIT_NAME.search(raw):
+        # This parser keeps the space between two encoded-words of a name, which RFC 2047, 6.2 has readers drop
+        # (https://github.com/python/cpython/issues/128110); its older sister in the same package drops it.
+        phrase = raw.rpartition("<")[0].strip()
+        found[0]["name"] = str(make_header(decode_header(phrase)))
+    return found
+
+
+def ways_out(message):
+    return [way.strip().strip("<>") for way in (message["List-Unsubscribe"] or "").split(",")]
+
+
+def compare(message, raw, expected):
+    """Yields (what, found, expected) of everything that is compared."""
+    for name, key in (("From", "from"), ("To", "to"), ("Reply-To", "reply_to")):
+        wanted = [expected[key]] if expected[key] else None
+        yield name, mailboxes(message[name], raw[name]) if message[name] else None, wanted
+    yield "Subject", str(message["Subject"]), expected["subject"]
+    for name, value in expected["headers"].items():
+        yield name, message.get_all(name), [value]
+    yield "List-Id", message["List-Id"], expected["list_id"]
+    ways = ways_out(message)
+    schemes = [scheme for scheme, has in (("https", expected["link"]), ("mailto", expected["mailto"])) if has]
+    yield "List-Unsubscribe", [way.split(":")[0] for way in ways], schemes
+    one_click = "List-Unsubscribe=One-Click" if expected["link"] else None
+    yield "List-Unsubscribe-Post", message["List-Unsubscribe-Post"], one_click
+    for name in ("From", "To", "Subject", "Date", "Message-ID", "MIME-Version"):
+        yield f"the number of {name}", len(message.get_all(name, [])), 1
+    yield "Date", message["Date"].datetime.utcoffset().total_seconds(), 0
+    yield from compare_bodies(message, expected, ways[0])
+    yield from compare_files(message, expected)
+
+
+def compare_bodies(message, expected, way_out):
+    for kind, subtype in (("text", "plain"), ("html", "html")):
+        part = message.get_body(preferencelist=(subtype,))
+        wanted = expected[kind]
+        if wanted is None or part is None:
+            yield f"whether there is {kind}", part is not None, wanted is not None
+            continue
+        content = part.get_content().replace("\r\n", "\n")
+        wanted = wanted.replace(WAY_OUT, way_out)
+        yield kind, content, wanted
+        if kind == "html":
+            yield "the structure of html", Structure(content).seen, Structure(wanted).seen
+
+
+def compare_files(message, expected):
+    """Attachments and inline images, by name, type and content."""
+    found = []
+    for part in message.walk():
+        if part.is_multipart() or part.get_content_type() in ("text/plain", "text/html") and not part.is_attachment():
+            continue
+        octets = part.get_payload(decode=True)
+        found.append(
+            {
+                "name": part.get_filename(),
+                "type": part.get_content_type(),
+                "disposition": part.get_content_disposition(),
+                "sha256": hashlib.sha256(octets).hexdigest(),
+            }
+        )
+    yield "files", found, expected.get("files", [])
+
+
+def defects(message):
+    for part in message.walk():
+        for defect in part.defects:
+            yield f"{part.get_content_type()}: {defect!r}"
+        for name, value in part.items():
+            for defect in getattr(value, "defects", ()):
+                yield f"{name}: {defect!r}"
+
+
+def main(folder):
+    findings = 0
+    letters = json.loads((folder / "expected.json").read_text("utf-8"))
+    for expected in letters:
+        octets = (folder / expected["file"]).read_bytes()
+        message = BytesParser(policy=policy.default).parsebytes(octets)
+        raw = BytesParser(policy=policy.compat32).parsebytes(octets)
+        found = [f"defect: {words}" for words in defects(message)]
+        for what, got, wanted in compare(message, raw, expected):
+            if got != wanted:
+                found.append(f"{what}: {shorten(got)}, and should be {shorten(wanted)}")
+        for words in found:
+            print(f"{expected['file']} ({expected['campaign']}, {expected['to']['address']}): {words}")
+        findings += len(found)
+    print(f"Python's email: {len(letters)} messages, {findings} findings")
+    return 1 if findings or not letters else 0
+
+
+def shorten(value):
+    text = ascii(value)
+    return text if len(text) <= 400 else f"{text[:400]}... ({len(text)} characters)"
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 2:
+        sys.exit(__doc__)
+    sys.exit(main(Path(sys.argv[1])))

@@ -1,0 +1,134 @@
+//! Two thousand varied letters: a workspace that writes them, and what whoever reads one must find in it.
+//!
+//! [`Corpus::write`] makes ten campaigns to two hundred people each, from one seed: all scripts, short and
+//! long, text and HTML, fields from columns, and cells that look like syntax to somebody on the way. What
+//! each message should say is put together here, by plain replacing, and not by anything of mailrun's; it
+//! lies beside the messages as JSON, for judges in other languages (`judges/`).
+//!
+//! - `words`: what people are called and what they read;
+//! - `oddities`: cells that break things;
+//! - `kinds`: the campaigns;
+//! - `expect`: what a message should say.
+
+mod expect;
+mod kinds;
+mod oddities;
+mod words;
+
+use std::collections::HashMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde_json::{Value, json};
+
+use crate::server_log::ServerLog;
+use crate::stage::{Workspace, fates};
+
+pub(crate) use kinds::KINDS;
+
+/// How many people each campaign is for.
+pub(crate) const PEOPLE: usize = 200;
+/// How many letters there are.
+pub(crate) const LETTERS: usize = KINDS.len() * PEOPLE;
+
+/// The campaigns of one workspace, and what their letters should say.
+pub(crate) struct Corpus {
+    /// Where they lie.
+    pub(crate) workspace: Workspace,
+    /// What each letter should say, by recipient.
+    expected: HashMap<String, Value>,
+}
+
+impl Corpus {
+    /// Writes the campaigns, which go through `relays` as they stand in `relays.toml`; one is called `desk`.
+    pub(crate) fn write(relays: &str) -> Self {
+        let workspace = Workspace::empty();
+        workspace.write("campaigns/relays.toml", relays);
+        let mut expected = HashMap::new();
+        for (number, kind) in KINDS.iter().enumerate() {
+            let mut chance = words::Chance::new(number as u64);
+            let rows: Vec<kinds::Row> =
+                (0..PEOPLE).map(|person| kinds::row(kind, person, &mut chance)).collect();
+            kind.write(&workspace, &rows);
+            for row in &rows {
+                expected.insert(row.address(), expect::expected(kind, row));
+            }
+        }
+        assert_eq!(expected.len(), LETTERS, "everybody has an address of their own");
+        Self { workspace, expected }
+    }
+
+    /// The same through the built-in sandbox, sent.
+    #[track_caller]
+    pub(crate) fn through_the_sandbox() -> Self {
+        let corpus = Self::write("[relays.desk]\npreset = \"sandbox\"\n");
+        corpus.send(&[]);
+        corpus
+    }
+
+    /// Checks and sends all campaigns, with more variables in the environment; everybody is accepted.
+    #[track_caller]
+    pub(crate) fn send(&self, variables: &[(&str, &str)]) {
+        for kind in &KINDS {
+            let run = self.workspace.start_with(variables, &["send", kind.name, "--yes"]).wait();
+            run.ends(0).never_says("panicked");
+            let fates = fates(&self.workspace.mailrun(&["report", kind.name, "--csv"]).ends(0));
+            let accepted = fates.iter().filter(|fate| fate.state == "accepted" && fate.code == "250");
+            assert_eq!(accepted.count(), PEOPLE, "{}", kind.name);
+        }
+    }
+
+    /// Everybody was sent one letter by the server with this log, and nobody was refused.
+    #[track_caller]
+    pub(crate) fn was_taken(&self, log: &ServerLog) {
+        assert!(log.refused.is_empty(), "{:?}", log.refused);
+        let unequal: Vec<_> = self
+            .recipients()
+            .filter(|recipient| log.taken.get(*recipient).map_or(0, Vec::len) != 1)
+            .map(|recipient| (recipient, log.taken.get(recipient)))
+            .collect();
+        assert!(unequal.is_empty(), "{} are not as they should be: {:?}", unequal.len(), &unequal[..1]);
+        assert_eq!(log.taken.len(), LETTERS, "nobody else was written to");
+    }
+
+    /// Whom the letters are for.
+    pub(crate) fn recipients(&self) -> impl Iterator<Item = &str> {
+        self.expected.keys().map(String::as_str)
+    }
+
+    /// Copies what the sandbox took into a folder, every `step`th message of it, and writes beside them what
+    /// each should say: `expected.json`, a list with the file of each. Returns how many there are.
+    #[track_caller]
+    pub(crate) fn lay_out(&self, folder: &Path, step: usize) -> usize {
+        let mut letters: Vec<(String, PathBuf)> = self
+            .workspace
+            .files(".mailrun/sandbox", "index.tsv")
+            .iter()
+            .flat_map(|index| {
+                let lines = fs::read_to_string(index).expect("the sandbox keeps an index");
+                let place = index.parent().expect("a file stands in a folder").to_owned();
+                let letter = |line: &str| {
+                    let mut cells = line.split('\t');
+                    let file = place.join(cells.next().expect("the index names a file"));
+                    let recipient = cells.nth(1).expect("the index names a recipient").to_owned();
+                    (recipient, file)
+                };
+                lines.lines().map(letter).collect::<Vec<_>>()
+            })
+            .collect();
+        letters.sort();
+        assert_eq!(letters.len(), LETTERS, "one message each");
+        let mut listed = Vec::new();
+        for (number, (recipient, file)) in letters.iter().step_by(step).enumerate() {
+            let name = format!("{number:04}.eml");
+            fs::copy(file, folder.join(&name)).expect("a message can be copied");
+            let mut expected =
+                self.expected.get(recipient).unwrap_or_else(|| panic!("nobody wrote to {recipient}")).clone();
+            expected["file"] = json!(name);
+            listed.push(expected);
+        }
+        let text = serde_json::to_vec_pretty(&listed).expect("values become text");
+        fs::write(folder.join("expected.json"), text).expect("a folder of our own");
+        listed.len()
+    }
+}
