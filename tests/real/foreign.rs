@@ -2,7 +2,8 @@
 //! `SpamAssassin` and rspamd. See `letters` for what is read, `judges/` for who reads.
 
 use std::collections::{HashMap, HashSet};
-use std::path::Path;
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use tempfile::TempDir;
@@ -17,10 +18,14 @@ const SLOW: usize = 9;
 /// Runs a judge over the messages, with the folder of them as its last argument. Returns its figures.
 #[track_caller]
 fn judged(program: &str, judge: &str, arguments: &[&str], step: usize) -> String {
-    let corpus = Corpus::through_the_sandbox();
+    judge_corpus(&Corpus::through_the_sandbox(), program, judge, arguments, step)
+}
+
+/// The same, of what was sent through the sandbox.
+#[track_caller]
+fn judge_corpus(corpus: &Corpus, program: &str, judge: &str, arguments: &[&str], step: usize) -> String {
     let folder = TempDir::with_prefix("mailrun-letters-").expect("a folder for the messages");
-    let count = corpus.lay_out(folder.path(), step);
-    assert_eq!(count, LETTERS.div_ceil(step));
+    corpus.lay_out(folder.path(), step);
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/real/judges").join(judge);
     let output = Command::new(program)
         .arg(script)
@@ -33,6 +38,11 @@ fn judged(program: &str, judge: &str, arguments: &[&str], step: usize) -> String
     let first: Vec<&str> = said.lines().take(40).collect();
     assert!(output.status.success(), "{judge}: {last}\n{}\n{complained}", first.join("\n"));
     last.to_owned()
+}
+
+/// Where npm has put its packages.
+fn node_modules() -> PathBuf {
+    PathBuf::from(std::env::var_os("NODE_PATH").expect("NODE_PATH names the folder; tests/run does it all"))
 }
 
 fn text(octets: &[u8]) -> String {
@@ -130,4 +140,55 @@ fn spamassassin_objects_to_no_form() {
 fn rspamd_objects_to_no_form() {
     let server = Server::start("rspamd", "rspamd.sh", &[]);
     println!("{}", judged("python3", "spam.py", &["rspamd", &server.port.to_string()], SLOW));
+}
+
+#[test]
+#[ignore = "needs node, and NODE_PATH to lead to foundation-emails: tests/run runs it"]
+fn newsletters_of_foundation_pass_through_unchanged() {
+    let package = node_modules().join("foundation-emails");
+    let read = |path: &Path| fs::read_to_string(path).unwrap_or_else(|error| panic!("{path:?}: {error}"));
+    let style = read(&package.join("dist/foundation-emails.css"));
+    let mut pages = Vec::new();
+    for file in fs::read_dir(package.join("templates")).expect("it ships templates") {
+        let path = file.expect("a folder can be listed").path();
+        let name = path.file_stem().expect("a file has a name").to_string_lossy().into_owned();
+        // As the package's own layout joins the two.
+        let page = format!(
+            "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>{name}</title>\n\
+             <style>\n{style}\n</style></head>\n<body>\n{}\n</body></html>\n",
+            read(&path)
+        );
+        pages.push((name, page));
+    }
+    assert!(pages.len() >= 10, "{} templates", pages.len());
+    println!("{}", pass_through(&pages));
+}
+
+#[test]
+#[ignore = "needs node, and NODE_PATH to lead to mjml: tests/run runs it"]
+fn newsletters_of_mjml_pass_through_unchanged() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/real/newsletters");
+    let mut pages = Vec::new();
+    for file in fs::read_dir(folder).expect("a folder of newsletters") {
+        let path = file.expect("a folder can be listed").path();
+        let output = Command::new(node_modules().join(".bin/mjml"))
+            .arg(&path)
+            .arg("--stdout")
+            .output()
+            .unwrap_or_else(|error| panic!("mjml: {error}"));
+        assert!(output.status.success(), "{path:?}: {}", text(&output.stderr));
+        let name = path.file_stem().expect("a file has a name").to_string_lossy().into_owned();
+        pages.push((name, text(&output.stdout)));
+    }
+    assert!(pages.len() >= 3, "{} newsletters", pages.len());
+    println!("{}", pass_through(&pages));
+}
+
+/// Sends each page, and compares what Python's email and mailparser give back. Returns their figures.
+#[track_caller]
+fn pass_through(pages: &[(String, String)]) -> String {
+    let corpus = Corpus::of_pages(pages);
+    corpus.send(&[]);
+    let by_python = judge_corpus(&corpus, "python3", "python_email.py", &[], 1);
+    by_python + "; " + &judge_corpus(&corpus, "node", "mailparser.js", &[], 1)
 }

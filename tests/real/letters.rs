@@ -5,6 +5,8 @@
 //! each message should say is put together here, by plain replacing, and not by anything of mailrun's; it
 //! lies beside the messages as JSON, for judges in other languages (`judges/`).
 //!
+//! [`Corpus::of_pages`] writes campaigns of one letter each instead, whose HTML is a page that somebody else made.
+//!
 //! - `words`: what people are called and what they read;
 //! - `oddities`: cells that break things;
 //! - `kinds`: the campaigns;
@@ -35,6 +37,8 @@ pub(crate) const LETTERS: usize = KINDS.len() * PEOPLE;
 pub(crate) struct Corpus {
     /// Where they lie.
     pub(crate) workspace: Workspace,
+    /// The names of the campaigns, each with the number of its letters.
+    campaigns: Vec<(String, usize)>,
     /// What each letter should say, by recipient.
     expected: HashMap<String, Value>,
 }
@@ -55,7 +59,24 @@ impl Corpus {
             }
         }
         assert_eq!(expected.len(), LETTERS, "everybody has an address of their own");
-        Self { workspace, expected }
+        let campaigns = KINDS.iter().map(|kind| (kind.name.to_owned(), PEOPLE)).collect();
+        Self { workspace, campaigns, expected }
+    }
+
+    /// Writes a campaign for each page, by name, to one person through the built-in sandbox.
+    pub(crate) fn of_pages(pages: &[(String, String)]) -> Self {
+        let workspace = Workspace::empty();
+        workspace.write("campaigns/relays.toml", "[relays.desk]\npreset = \"sandbox\"\n");
+        let mut expected = HashMap::new();
+        for (name, page) in pages {
+            let address = format!("{name}@example.net");
+            workspace.write(&format!("campaigns/{name}/campaign.toml"), expect::PAGE_CAMPAIGN);
+            workspace.write(&format!("campaigns/{name}/recipients.csv"), format!("email\n{address}\n"));
+            workspace.write(&format!("templates/{name}/body.html.hbs"), page);
+            workspace.edit(&format!("campaigns/{name}/campaign.toml"), "NAME", name);
+            expected.insert(address.clone(), expect::of_page(name, &address, page));
+        }
+        Self { workspace, campaigns: pages.iter().map(|(name, _)| (name.clone(), 1)).collect(), expected }
     }
 
     /// The same through the built-in sandbox, sent.
@@ -66,15 +87,15 @@ impl Corpus {
         corpus
     }
 
-    /// Checks and sends all campaigns, with more variables in the environment; everybody is accepted.
+    /// Sends all campaigns, with more variables in the environment; everybody is accepted.
     #[track_caller]
     pub(crate) fn send(&self, variables: &[(&str, &str)]) {
-        for kind in &KINDS {
-            let run = self.workspace.start_with(variables, &["send", kind.name, "--yes"]).wait();
+        for (name, letters) in &self.campaigns {
+            let run = self.workspace.start_with(variables, &["send", name, "--yes"]).wait();
             run.ends(0).never_says("panicked");
-            let fates = fates(&self.workspace.mailrun(&["report", kind.name, "--csv"]).ends(0));
+            let fates = fates(&self.workspace.mailrun(&["report", name, "--csv"]).ends(0));
             let accepted = fates.iter().filter(|fate| fate.state == "accepted" && fate.code == "250");
-            assert_eq!(accepted.count(), PEOPLE, "{}", kind.name);
+            assert_eq!(accepted.count(), *letters, "{name}");
         }
     }
 
@@ -117,7 +138,7 @@ impl Corpus {
             })
             .collect();
         letters.sort();
-        assert_eq!(letters.len(), LETTERS, "one message each");
+        assert_eq!(letters.len(), self.expected.len(), "one message each");
         let mut listed = Vec::new();
         for (number, (recipient, file)) in letters.iter().step_by(step).enumerate() {
             let name = format!("{number:04}.eml");

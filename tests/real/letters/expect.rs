@@ -6,6 +6,33 @@ use serde_json::{Value, json};
 
 use super::kinds::{COLUMNS, Kind, PARTIAL, Person, Row, SEPARATOR, WAY_OUT};
 
+/// The campaign of a page; `NAME` stands for its own.
+pub(super) const PAGE_CAMPAIGN: &str = r#"
+subject = "The newsletter"
+from = "Example News <news@example.com>"
+template = "NAME"
+relays = ["desk"]
+[unsubscribe]
+mailto = "unsubscribe@example.com"
+"#;
+
+/// What the message of a page should say: the page as it is.
+pub(super) fn of_page(name: &str, address: &str, page: &str) -> Value {
+    json!({
+        "campaign": name,
+        "from": { "name": "Example News", "address": "news@example.com" },
+        "reply_to": null,
+        "to": { "name": "", "address": address },
+        "subject": "The newsletter",
+        "text": null,
+        "html": lines(page),
+        "headers": {},
+        "list_id": null,
+        "link": false,
+        "mailto": true,
+    })
+}
+
 /// Whether a value is put into HTML.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Into {
