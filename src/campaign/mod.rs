@@ -49,7 +49,7 @@ pub use choose::{Signed, choose};
 pub use encoding::Encoding;
 pub use error::CampaignError;
 pub use files::{FileError, Files, media_type};
-pub use filter::{Filter, FilterError};
+pub use filter::{Filter, FilterError, Verdict};
 pub use load::{Campaign, ListSettings};
 pub use presets::{Confidence, FactSource, NoQuota, Preset, PresetKind};
 pub use recipients::{Entry, List};

@@ -17,7 +17,7 @@ use crate::mail::{Address, Fault, Fields, Place, Recipient, nearest};
 use super::encoding::{self, Beginning, Encoding};
 use super::error::CampaignError;
 use super::files::open_regular;
-use super::filter::Filter;
+use super::filter::{Filter, Verdict};
 use super::intake::{CHUNK, Intake, ROW_LIMIT};
 use super::load::{Campaign, ListSettings};
 use super::meanings;
@@ -46,6 +46,15 @@ pub enum Entry<'a> {
     Filtered {
         /// Its number; the header is row 1.
         row: u32,
+    },
+    /// A row of which the campaign's `where` cannot tell; it is left out.
+    Undecided {
+        /// Its number; the header is row 1.
+        row: u32,
+        /// What stands in the column of the address, shortened; may be empty.
+        email: String,
+        /// Why: lower case, no full stop.
+        what: String,
     },
 }
 
@@ -227,10 +236,12 @@ impl List {
         let text = str_of(&self.record).map_err(|at| self.not_text(at))?;
         let ends = (0..self.record.len()).filter_map(|index| self.record.range(index)).map(|range| range.end);
         self.recipient.fields.fill(text, ends);
-        if let Some(filter) = &self.filter
-            && !filter.takes(&self.recipient.fields)
-        {
-            return Ok(Some(Entry::Filtered { row }));
+        match self.filter.as_ref().map(|filter| filter.judge(&self.recipient.fields)) {
+            None | Some(Verdict::Taken) => {}
+            Some(Verdict::LeftOut) => return Ok(Some(Entry::Filtered { row })),
+            Some(Verdict::Undecided(what)) => {
+                return Ok(Some(Entry::Undecided { row, email: self.shown_address(), what }));
+            }
         }
         match Address::parse(self.recipient.fields.get(self.email).unwrap_or_default()) {
             Ok(address) => {
@@ -267,8 +278,12 @@ impl List {
     }
 
     fn invalid(&self, row: u32, what: String) -> Entry<'_> {
+        Entry::Invalid { row, email: self.shown_address(), what }
+    }
+
+    fn shown_address(&self) -> String {
         let cell = String::from_utf8_lossy(self.record.get(self.email).unwrap_or_default());
-        Entry::Invalid { row, email: cell.chars().take(SHOWN).collect(), what }
+        cell.chars().take(SHOWN).collect()
     }
 
     fn read_record(&mut self) -> Result<bool, CampaignError> {

@@ -114,8 +114,10 @@ fn text(campaign: &str, inspection: &Inspection, operator: &Operator) -> String 
     let shown = if operator.printer.is_verbose() { usize::MAX } else { ROWS_SHOWN };
     let mut rows =
         Rows::new(&[("row", Align::Right), ("email", Align::Left), ("why it is left out", Align::Left)]);
-    // Whom `where` leaves out, the operator meant to leave out.
-    let meant = |left_out: &&LeftOut| left_out.reason == Reason::Filtered && !operator.printer.is_verbose();
+    // Whom `where` leaves out, the operator meant to leave out, unless it could not tell.
+    let meant = |left_out: &&LeftOut| {
+        left_out.reason == Reason::Filtered && left_out.what.is_empty() && !operator.printer.is_verbose()
+    };
     let listed: Vec<&LeftOut> = inspection.left_out.iter().filter(|left_out| !meant(left_out)).collect();
     for left_out in listed.iter().take(shown) {
         rows.add([

@@ -82,6 +82,9 @@ pub(super) struct Origin {
     list: (String, String),
     /// Rows of the list.
     rows: u64,
+    /// The campaign's `where`.
+    #[serde(default)]
+    filter: Option<String>,
 }
 
 impl Origin {
@@ -119,7 +122,8 @@ impl Desk {
             return Err(unfit.into());
         }
         let batches = survey.planned.batches.clone();
-        let origin = Origin { list: (self.list_name(), survey.list.to_hex().to_string()), rows: survey.rows };
+        let list = (self.list_name(), survey.list.to_hex().to_string());
+        let origin = Origin { list, rows: survey.rows, filter: self.filter_text() };
         let extra = serde_json::to_value(&origin).unwrap_or(Value::Null);
         let head = PlanHead { content: Content::clone(&content), excluded: survey.excluded(), extra };
         let id = self.freeze(writer, head, &batches, survey.planned.order.as_deref())?;
@@ -207,13 +211,20 @@ impl Desk {
         if edits.is_empty() && *then != now {
             edits.push(format!("the settings of campaigns/{}/campaign.toml", self.campaign.name));
         }
-        if let Some(origin) = Origin::of(plan)
-            && (origin.list.0 != self.list_name()
-                || !self.list_is_older_than(plan) && origin.list.1 != self.list_hash()?)
+        let Some(origin) = Origin::of(plan) else { return Ok(edits) };
+        if origin.list.0 != self.list_name()
+            || !self.list_is_older_than(plan) && origin.list.1 != self.list_hash()?
         {
             edits.push(format!("the list {}", origin.list.0));
         }
+        if origin.filter != self.filter_text() {
+            edits.push(format!("`where` in campaigns/{}/campaign.toml", self.campaign.name));
+        }
         Ok(edits)
+    }
+
+    fn filter_text(&self) -> Option<String> {
+        self.campaign.list.filter.as_ref().map(|filter| filter.text().to_owned())
     }
 
     fn list_path(&self) -> PathBuf {

@@ -185,7 +185,7 @@ impl Desk {
                         break;
                     }
                 }
-                Entry::Invalid { .. } | Entry::Filtered { .. } => {}
+                Entry::Invalid { .. } | Entry::Filtered { .. } | Entry::Undecided { .. } => {}
             }
         }
         Ok(())

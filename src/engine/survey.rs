@@ -182,6 +182,9 @@ impl Surveyor<'_> {
                     planner.exclude(row, Reason::Invalid, &email, &what);
                 }
                 Entry::Filtered { row } => planner.exclude(row, Reason::Filtered, "", ""),
+                Entry::Undecided { row, email, what } => {
+                    planner.exclude(row, Reason::Filtered, &email, &what);
+                }
             }
             if block.len() == BLOCK {
                 rendering.begin(std::mem::take(&mut block));

@@ -39,6 +39,7 @@ mod refused_recipient;
 mod relays;
 mod report_csv;
 mod second_send;
+mod segments;
 mod send_twice;
 mod show;
 mod signals;

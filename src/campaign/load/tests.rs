@@ -184,7 +184,7 @@ fn every_setting_that_is_wrong_is_told_at_its_place() {
             "[list]\nwhere = 'contry == \"DE\"'",
             "4:10: in `where`: the list has no column `contry` (did you mean `country`?)",
         ),
-        ("[list]\nwhere = 'country = \"DE\"'", "4:18: in `where`: `==` or `!=` is expected here, not `=`"),
+        ("[list]\nwhere = 'country = \"DE\"'", "4:18: in `where`: a comparison (`==`, `<`, "),
         (
             "[list]\nemail = \"mail\"",
             "4:9: the list has no column `mail` for the address (did you mean `email`?)",

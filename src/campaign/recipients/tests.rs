@@ -35,6 +35,7 @@ fn rows(octets: &[u8], settings: &ListSettings) -> Result<Vec<String>, CampaignE
             }
             Entry::Invalid { row, email, what } => format!("{row}! {what} ({email})"),
             Entry::Filtered { row } => format!("{row}-"),
+            Entry::Undecided { row, email, what } => format!("{row}?{email}: {what}"),
         });
     }
     assert_eq!(list.hash(), Some(blake3::hash(octets)));
