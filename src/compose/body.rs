@@ -29,6 +29,11 @@ impl Kinds {
     fn any(self, kind: u8) -> bool {
         self.0 & kind != 0
     }
+
+    /// Whether it ends a line, or holds a NUL.
+    pub(super) fn breaks(self) -> bool {
+        self.any(Self::BREAK)
+    }
 }
 
 /// The [kinds](Kinds) of each octet.

@@ -5,7 +5,7 @@ use handlebars::template::{HelperTemplate, Parameter, Subexpression, TemplateEle
 use crate::mail::{Fault, nearest};
 
 use super::functions::{self, FUNCTIONS, Shape};
-use super::scope::Sort;
+use super::scope::{Sort, Use};
 use super::walk::Walk;
 
 impl<'a> Walk<'a> {
@@ -16,12 +16,16 @@ impl<'a> Walk<'a> {
             self.unknown_function(name, call);
             return None;
         };
+        let before = self.scopes.latest.len();
         let sorts: Vec<Option<Sort>> = call.params.iter().map(|param| self.argument(param)).collect();
         for (key, value) in &call.hash {
             self.argument(value);
             if !(matches!(name, "if" | "unless") && key == "includeZero") {
                 self.report(Fault::error(format!("`{name}` takes no `{key}=`")), key);
             }
+        }
+        if shape == Shape::Inline && (function.shape == Shape::Test || matches!(name, "default" | "len")) {
+            self.scopes.latest[before..].iter_mut().for_each(|(_, asked)| *asked = Use::Heeded);
         }
         let (least, most) = function.arguments;
         if function.shape != shape && function.shape != Shape::Test {

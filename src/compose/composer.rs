@@ -17,6 +17,7 @@ use crate::mail::{
 
 use super::assemble::{Assembled, Stamp};
 use super::error::{RowFault, Unsound};
+use super::findings::Heed;
 use super::headers;
 use super::lint::{Partials, Role, Survey};
 use super::names::{Names, Row};
@@ -44,6 +45,8 @@ pub struct Composer {
     pub(super) needs: BTreeSet<usize>,
     /// Those that the link's template asks for.
     pub(super) link_needs: BTreeSet<usize>,
+    /// What rows are looked through for.
+    pub(super) heed: Heed,
     /// Whom the link names.
     pub(super) whose: Whose,
     /// From and Reply-To, as they stand in every message.
@@ -100,6 +103,7 @@ impl Composer {
         }
         let mut parts = Parts::default();
         parts.letters.resize_with(content.all_words().count(), Letter::default);
+        let heed = Heed::new(&survey.parts, &names, &content.subject);
         for part in survey.parts {
             let manner = match part.role {
                 Role::Html(_) => (Language::Html, Lines::Sent),
@@ -143,6 +147,7 @@ impl Composer {
             used: parts.all().flat_map(|template| template.used.iter().copied()).collect(),
             link_needs: parts.link.iter().flat_map(|link| link.used.iter().copied()).collect(),
             parts,
+            heed,
             whose,
             skeleton: headers::skeleton(&content)?,
             mailto: unsubscribe::mailbox(&content).map(unsubscribe::mailto),
@@ -202,14 +207,6 @@ impl Composer {
             octets: Bytes::from(assembled.octets),
             tail,
         })
-    }
-
-    /// Renders everything for `recipient` and gives the size of the message in octets.
-    ///
-    /// # Errors
-    /// Why the row gives no message; composing it would fail for the same reason.
-    pub fn check(&self, recipient: &Recipient) -> Result<usize, RowFault> {
-        Ok(self.inspect(recipient)?.octets)
     }
 
     /// The octets of a message without Date, Message-ID and tail, in the memory of `out`.
@@ -287,6 +284,7 @@ impl Composer {
             Unsound::Render(_) => None,
         };
         RowFault {
+            kind: stop.unsound.kind(),
             row: recipient.row,
             column: column.map(|(name, _)| name.to_owned()),
             what: format!("{what}: {}", stop.unsound),

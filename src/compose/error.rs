@@ -7,11 +7,125 @@ use std::fmt;
 
 use thiserror::Error;
 
-use crate::mail::Place;
+use crate::mail::{Place, Severity};
 
-/// Why the message of one recipient could not be composed. Fits after "could not render row 7: ".
+/// What sort of thing is wrong with a row, so that rows can be counted by it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum FaultKind {
+    /// A cell is empty, has no default, and is written all the same: "Hello ,".
+    EmptyCell,
+    /// A cell that is written holds `{{`: its braces would be read by the recipient.
+    Braces,
+    /// A value of a header holds a line break, in the place of which a space is sent.
+    LineBreak,
+    /// The subject is longer than any mail program shows.
+    LongSubject,
+    /// A header or body has nothing in it.
+    EmptyPart,
+    /// A cell is not what a function takes: no date, no number.
+    Value,
+    /// A value of a header is too long for a line of it.
+    Unbroken,
+    /// A body or header holds a NUL character.
+    Nul,
+    /// The unsubscribe link is none.
+    Link,
+    /// The message is larger than mailrun sends.
+    TooLarge,
+    /// A file of the recipient's own cannot be read, or is not the one that was planned.
+    Attachment,
+    /// The template engine gave up.
+    Render,
+}
+
+impl FaultKind {
+    /// Every kind, the ones that stop nothing first.
+    pub const ALL: [Self; 12] = [
+        Self::EmptyCell,
+        Self::Braces,
+        Self::LineBreak,
+        Self::LongSubject,
+        Self::EmptyPart,
+        Self::Value,
+        Self::Unbroken,
+        Self::Nul,
+        Self::Link,
+        Self::TooLarge,
+        Self::Attachment,
+        Self::Render,
+    ];
+
+    /// Whether a message can be composed all the same.
+    pub fn severity(self) -> Severity {
+        match self {
+            Self::EmptyCell | Self::Braces | Self::LineBreak | Self::LongSubject => Severity::Warning,
+            Self::EmptyPart
+            | Self::Value
+            | Self::Unbroken
+            | Self::Nul
+            | Self::Link
+            | Self::TooLarge
+            | Self::Attachment
+            | Self::Render => Severity::Error,
+        }
+    }
+
+    /// What rows of this kind have, for a table: "empty cell without a default".
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::EmptyCell => "empty cell without a default",
+            Self::Braces => "braces in a cell",
+            Self::LineBreak => "line break in a header",
+            Self::LongSubject => "long subject",
+            Self::EmptyPart => "empty header or body",
+            Self::Value => "value that a function does not take",
+            Self::Unbroken => "word too long for a header",
+            Self::Nul => "NUL character",
+            Self::Link => "bad unsubscribe link",
+            Self::TooLarge => "message too large",
+            Self::Attachment => "attachment missing or changed",
+            Self::Render => "template that gave up",
+        }
+    }
+
+    /// The name in JSON: `empty_cell`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::EmptyCell => "empty_cell",
+            Self::Braces => "braces",
+            Self::LineBreak => "line_break",
+            Self::LongSubject => "long_subject",
+            Self::EmptyPart => "empty_part",
+            Self::Value => "value",
+            Self::Unbroken => "unbroken",
+            Self::Nul => "nul",
+            Self::Link => "link",
+            Self::TooLarge => "too_large",
+            Self::Attachment => "attachment",
+            Self::Render => "render",
+        }
+    }
+}
+
+/// What a row gives, if it gives a message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Checked {
+    /// The size of the whole message in octets, attachments and all.
+    pub octets: usize,
+    /// Octets of its HTML body as it is read, before it is encoded; 0 if it has none.
+    pub html: usize,
+    /// The seal of the recipient's own files, which a plan keeps; none if no attachment is a recipient's own.
+    pub seal: Option<String>,
+    /// What is worth a look: faults whose kind is a warning.
+    pub findings: Vec<RowFault>,
+}
+
+/// What is wrong with the message of one recipient; mostly why it could not be composed. Fits after "could
+/// not render row 7: ".
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub struct RowFault {
+    /// What sort of thing is wrong.
+    pub kind: FaultKind,
     /// The row in the list's file.
     pub row: u32,
     /// The column whose cell is to blame, where one is.
@@ -78,4 +192,18 @@ pub(super) enum Unsound {
     /// The template engine gave up.
     #[error("{0}")]
     Render(String),
+}
+
+impl Unsound {
+    pub(super) fn kind(&self) -> FaultKind {
+        match self {
+            Self::Nul => FaultKind::Nul,
+            Self::Empty => FaultKind::EmptyPart,
+            Self::Unbroken { .. } => FaultKind::Unbroken,
+            Self::TooLarge { .. } => FaultKind::TooLarge,
+            Self::File { .. } | Self::Changed { .. } => FaultKind::Attachment,
+            Self::Link(_) => FaultKind::Link,
+            Self::Render(_) => FaultKind::Render,
+        }
+    }
 }

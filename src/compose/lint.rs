@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::mail::{Content, Fault, Mode, Severity, Source, nearest};
+use crate::mail::{Content, Fault, Mode, Place, Severity, Source, nearest};
 
 use super::headers;
 use super::names::{BUILT_IN, Names, UNSUBSCRIBE_URL};
@@ -57,6 +57,8 @@ pub(super) struct Part<'a> {
     pub(super) parsed: Parsed<'a>,
     /// The numbers of the values it asks for.
     pub(super) used: BTreeSet<usize>,
+    /// The numbers of the values it writes whatever they are, each with the first place.
+    pub(super) written: BTreeMap<usize, Place>,
 }
 
 /// What a template makes. What is there for each wording has the place of it in
@@ -117,7 +119,7 @@ impl<'a> Survey<'a> {
                 self.faults.push(fault);
             }
         }
-        self.parts.push(Part { role, parsed, used: found.used });
+        self.parts.push(Part { role, parsed, used: found.used, written: found.written });
     }
 
     fn settings(&mut self, content: &Content) {

@@ -15,11 +15,11 @@
 //! - `functions`: what templates may call, on a `datum`; `taught`: the same for handlebars;
 //! - `headers` and `words`: clean, encode, fold; `unsubscribe`: the ways out of the list;
 //! - `body`: lines, and where in them to look; `mime`: their transfer encodings; `quoted`: quoted-printable;
-//! - [`tail`](Enclosed): pictures and attachments; [`own`](Inspected): those of one recipient; `parameter`:
+//! - [`tail`](Enclosed): pictures and attachments; `own`: those of one recipient; `parameter`:
 //!   their names;
 //! - [`token`](issue_token): what names a recipient outside and cannot be forged;
 //! - [`dkim`](Signer): signs what is composed, last of all;
-//! - [`error`](RowFault): what is wrong with one row.
+//! - [`error`](RowFault): what is wrong with one row; `findings`: what is only worth a look in it.
 
 mod assemble;
 mod body;
@@ -29,6 +29,7 @@ mod composer;
 mod datum;
 mod dkim;
 mod error;
+mod findings;
 mod functions;
 mod headers;
 mod lint;
@@ -61,9 +62,8 @@ mod words;
 
 pub use composer::Composer;
 pub use dkim::{KeyFault, KeyKind, PrivateKey, Published, Signer, SigningError, Stamps};
-pub use error::RowFault;
+pub use error::{Checked, FaultKind, RowFault};
 pub use lint::lint;
-pub use own::Inspected;
 pub use preview::Preview;
 pub use tail::{Enclosed, Reader};
 pub use token::{CampaignTag, Keys, Named, RecipientTag};

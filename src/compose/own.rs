@@ -8,7 +8,7 @@ use bytes::Bytes;
 use crate::mail::{Piece, Recipient};
 
 use super::composer::Composer;
-use super::error::{RowFault, Unsound};
+use super::error::{Checked, RowFault, Unsound};
 use super::rendered::{Blank, Rendered};
 use super::tail::{OwnFile, last_part};
 use super::template::{Template, View};
@@ -24,25 +24,15 @@ pub(super) struct OwnTemplates {
     pub(super) name: Option<Template>,
 }
 
-/// What is known of a message without composing it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Inspected {
-    /// Octets of the whole message.
-    pub octets: usize,
-    /// Octets of its HTML body as it is read, before it is encoded; 0 if it has none.
-    pub html: usize,
-    /// The seal of the recipient's own files; none if no attachment is a recipient's own.
-    pub seal: Option<String>,
-}
-
 impl Composer {
     /// Renders everything for `recipient`, reads their own files, and tells what a plan has to know of it.
     ///
     /// # Errors
     /// Why the row gives no message; composing it would fail for the same reason.
-    pub fn inspect(&self, recipient: &Recipient) -> Result<Inspected, RowFault> {
+    pub fn check(&self, recipient: &Recipient) -> Result<Checked, RowFault> {
         let mut blank = self.blank();
         let rendered = self.render(recipient, &mut blank)?;
+        let findings = self.heed.findings(self.engine.names(), recipient, &rendered.subject);
         let (octets, html) = self.measure(recipient, &rendered, &mut blank)?;
         let mut whole = octets + self.tail.shared_octets();
         let mut seal = None;
@@ -63,7 +53,7 @@ impl Composer {
             return Err(self.fault(recipient, "message", subject, stop));
         }
         self.take_back(rendered, blank.octets);
-        Ok(Inspected { octets: whole, html, seal })
+        Ok(Checked { octets: whole, html, seal, findings })
     }
 
     /// The parts that bring the recipient's own files.

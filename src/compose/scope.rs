@@ -25,6 +25,15 @@ pub(super) enum Sort {
     Row,
 }
 
+/// How a value is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Use {
+    /// Something is written of it, whatever it is.
+    Bare,
+    /// By a function that gives something sound for nothing, too.
+    Heeded,
+}
+
 /// One scope.
 #[derive(Debug, Clone)]
 pub(super) struct Scope {
@@ -66,13 +75,15 @@ pub(super) struct Scopes<'a> {
     pub(super) names: &'a Names,
     pub(super) stack: Vec<Scope>,
     pub(super) used: BTreeSet<usize>,
+    /// The numbers of the last values that were asked for, as far back as somebody cleared it.
+    pub(super) latest: Vec<(usize, Use)>,
     /// The name that must not be used here, as it is what is being made.
     pub(super) forbidden: Option<&'static str>,
 }
 
 impl<'a> Scopes<'a> {
     pub(super) fn new(names: &'a Names, forbidden: Option<&'static str>) -> Self {
-        Self { names, stack: vec![Scope::row()], used: BTreeSet::new(), forbidden }
+        Self { names, stack: vec![Scope::row()], used: BTreeSet::new(), latest: Vec::new(), forbidden }
     }
 
     /// The scope around the place.
@@ -141,6 +152,7 @@ impl<'a> Scopes<'a> {
                     return Err(Astray::new(format!("`{first}` is what this template makes")));
                 }
                 self.used.insert(number);
+                self.latest.push((number, Use::Bare));
                 let list = self.names.value(number).1.separator().is_some();
                 self.descend(text, if list { Sort::List } else { Sort::Text }, rest)
             }

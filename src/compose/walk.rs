@@ -10,14 +10,14 @@ use std::ops::Range;
 use handlebars::Template;
 use handlebars::template::{BlockParam, DecoratorTemplate, HelperTemplate, Parameter, TemplateElement};
 
-use crate::mail::{Fault, nearest};
+use crate::mail::{Fault, Place, nearest};
 
 use super::functions::{self, Shape};
 use super::markup;
 use super::names::Names;
 use super::parse::{self, Parsed};
 use super::scan::{DEPTH, Kind};
-use super::scope::{Astray, Scope, Scopes, Sort};
+use super::scope::{Astray, Scope, Scopes, Sort, Use};
 
 /// How many partials one template may include, each inclusion counted.
 const INCLUSIONS: usize = 2_000;
@@ -39,6 +39,8 @@ pub(super) struct Found {
     pub(super) faults: Vec<Fault>,
     /// The numbers of the values that the template asks for.
     pub(super) used: BTreeSet<usize>,
+    /// The numbers of the values that it writes whatever they are, each with the first place.
+    pub(super) written: BTreeMap<usize, Place>,
 }
 
 /// Walks `parsed`; `forbidden` is the built-in name that it must not use.
@@ -58,9 +60,11 @@ pub(super) fn walk(
         depth: 0,
         inclusions: 0,
         faults: Vec::new(),
+        asked: Vec::new(),
+        written: BTreeMap::new(),
     };
     walk.template(&parsed.template);
-    Found { faults: walk.faults, used: walk.scopes.used }
+    Found { faults: walk.faults, used: walk.scopes.used, written: walk.written }
 }
 
 /// Whether a partial was called with a block of its own.
@@ -88,6 +92,9 @@ pub(super) struct Walk<'a> {
     depth: usize,
     inclusions: usize,
     faults: Vec<Fault>,
+    /// The numbers of the values that the blocks around ask about: what they hold is heeded.
+    asked: Vec<usize>,
+    written: BTreeMap<usize, Place>,
 }
 
 impl<'a> Walk<'a> {
@@ -172,7 +179,20 @@ impl<'a> Walk<'a> {
         }
     }
 
+    /// An expression writes what it names.
     fn expression(&mut self, call: &'a HelperTemplate) {
+        self.scopes.latest.clear();
+        self.written_expression(call);
+        for (number, asked) in std::mem::take(&mut self.scopes.latest) {
+            if asked == Use::Bare && !self.asked.contains(&number) && !self.written.contains_key(&number) {
+                let name = self.scopes.names.value(number).0;
+                let place = parse::place(self.parsed().source, self.locate(name));
+                self.written.insert(number, place);
+            }
+        }
+    }
+
+    fn written_expression(&mut self, call: &'a HelperTemplate) {
         if self.language == Language::Html {
             let parsed = self.parsed();
             let start = parsed.tags.get(self.tag).map_or(0, |tag| tag.span.start);
@@ -227,7 +247,10 @@ impl<'a> Walk<'a> {
     /// Walks a block; `open` is its opening tag, `chain` counts the `{{else ..}}` it has passed.
     fn block(&mut self, call: &'a HelperTemplate, open: usize, chain: usize) {
         let name = call.name.as_name().unwrap_or_default();
+        let around = self.asked.len();
+        self.scopes.latest.clear();
         let first = self.call(call, Shape::Block);
+        self.asked.extend(self.scopes.latest.drain(..).map(|(number, _)| number));
         let scope = match name {
             "each" => Some(Scope { this: Sort::Text, given: Vec::new(), counts: true }),
             "with" => {
@@ -249,6 +272,7 @@ impl<'a> Walk<'a> {
         if let Some(inverse) = &call.inverse {
             self.otherwise(inverse, open, chain);
         }
+        self.asked.truncate(around);
     }
 
     fn otherwise(&mut self, inverse: &'a Template, open: usize, chain: usize) {

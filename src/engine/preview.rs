@@ -75,7 +75,9 @@ impl Desk {
         let content = Arc::new(frozen_content(&self.campaign.content, edition));
         let composer = composer(&self.workspace, Arc::clone(&content), &self.keys()?, PlanId([0; 16]))?;
         let mut previews = Vec::new();
-        for recipient in self.chosen(choice, &|recipient| composer.check(recipient).unwrap_or(usize::MAX))? {
+        for recipient in self.chosen(choice, &|recipient| {
+            composer.check(recipient).map_or(usize::MAX, |checked| checked.octets)
+        })? {
             let preview = composer.preview(&recipient).map_err(|fault| EngineError::Row {
                 row: recipient.row,
                 what: fault.to_string(),

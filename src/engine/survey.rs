@@ -296,7 +296,7 @@ impl<'scope, 'env> Rendering<'scope, 'env> {
 
 /// Renders a row, and puts the seal of its own files behind its cells.
 fn inspect(composer: &Composer, mut row: Recipient) -> (Recipient, Option<RowFault>) {
-    match composer.inspect(&row) {
+    match composer.check(&row) {
         Ok(inspected) => {
             if let Some(seal) = inspected.seal {
                 row.fields.push(&seal);

@@ -40,7 +40,7 @@ fn whole(composer: &Composer, cells: [&str; 4]) -> String {
     let octets: Vec<u8> = message.pieces().flat_map(|piece| piece.to_vec()).collect();
     assert_eq!(octets.len(), message.size());
     let preview = composer.preview(&row(cells)).expect("rendered");
-    assert_eq!(composer.check(&row(cells)).expect("rendered"), preview.octets.len());
+    assert_eq!(composer.check(&row(cells)).expect("rendered").octets, preview.octets.len());
     assert_eq!(preview.digest, message.digest);
     String::from_utf8(octets).expect("a message is text")
 }
@@ -149,16 +149,16 @@ fn a_plan_keeps_a_seal_of_a_recipients_own_files() {
     let attachments = vec![attachment("files/{{title}}.pdf", None)];
     let composer = enclosing(Content { attachments, ..content() });
     let mut row = row(["Ada", "Ulm", "", "7"]);
-    let seal = composer.inspect(&row).expect("rendered").seal.expect("a seal");
+    let seal = composer.check(&row).expect("rendered").seal.expect("a seal");
     row.fields.push(&seal);
     assert!(composer.compose(&batch(), &[row.clone()], date()).is_ok());
-    assert_eq!(composer.inspect(&row).expect("rendered").seal, Some(seal));
+    assert_eq!(composer.check(&row).expect("rendered").seal, Some(seal));
 
     let mut other = super::row(["Ada", "Ulm", "", "7"]);
     other.fields.push(&"0".repeat(32));
     let fault = composer.compose(&batch(), &[other.clone()], date()).expect_err("another file");
     assert!(fault.what.contains("it was changed"), "{fault}");
-    assert_eq!(composer.inspect(&other).expect_err("another file"), fault);
+    assert_eq!(composer.check(&other).expect_err("another file"), fault);
 }
 
 #[test]

@@ -47,7 +47,7 @@ fn the_same_row_gives_the_same_octets_and_the_preview_shows_them() {
     assert_eq!(stamped, sent);
     let names: Vec<&str> = preview.headers.iter().map(|(name, _)| name.as_str()).collect();
     assert_eq!(names, ["Date", "Message-ID", "From", "To", "Subject", "List-Unsubscribe"]);
-    assert_eq!(composer.check(&row).expect("rendered"), preview.octets.len());
+    assert_eq!(composer.check(&row).expect("rendered").octets, preview.octets.len());
 }
 
 #[test]

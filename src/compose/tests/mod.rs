@@ -12,6 +12,7 @@ use jiff::Timestamp;
 
 mod enclosed;
 mod faults;
+mod findings;
 mod messages;
 mod oracle;
 mod properties;
