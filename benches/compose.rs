@@ -173,6 +173,7 @@ fn content() -> Content {
         images: Vec::new(),
         language: None,
         making: Making::default(),
+        group_by: None,
     }
 }
 
@@ -183,6 +184,7 @@ fn rows() -> Vec<(Batch, Recipient)> {
             row: number + 2,
             address: Address::parse(&cells[0]).expect("an address"),
             fields: cells.iter().map(String::as_str).collect(),
+            more: Vec::new(),
         };
         let id = BatchId { run: RunNo(1), number, part: 0 };
         (Batch { id, attempt: 1, date: None, recipients: vec![RecipientNo(number)] }, recipient)

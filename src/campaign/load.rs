@@ -5,21 +5,23 @@
 //! nothing: whether a template fits the columns is for those who compose.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use crate::mail::{Content, Fault, Mailbox, Making, Notify, Place, RelayName, Severity, nearest};
+use crate::mail::{
+    Address, Content, Fault, Mailbox, Making, Mode, Notify, Place, RelayName, Severity, Source, Unsubscribe,
+};
 use crate::policy::{Hours, Retry, StopIf};
 
 use super::attachments;
+use super::columns::Columns;
 use super::encoding::Encoding;
 use super::error::CampaignError;
 use super::filter::Filter;
 use super::meanings;
-use super::recipients::List;
-use super::settings::{CampaignText, LATER, ListText, Text};
+use super::settings::{CampaignText, LATER, Text};
 use super::sheet::{Sheet, Wrong};
 use super::templates::{self, Templates};
 use super::terms;
@@ -67,6 +69,8 @@ pub struct Campaign {
     pub max_uncertain: u64,
     /// What servers are asked to tell of their deliveries; none: nothing is said of it.
     pub notify: Option<Notify>,
+    /// Grouped mode: whether each message goes to one domain.
+    pub split_by_domain: bool,
     /// How the list is to be read.
     pub list: ListSettings,
     /// Every file but the list that decides the messages, with the hash of its octets.
@@ -126,11 +130,11 @@ impl Campaign {
 }
 
 /// A campaign on its way from text to meaning.
-struct Draft<'a> {
-    workspace: &'a Workspace,
-    name: &'a str,
-    folder: &'a str,
-    text: &'a CampaignText,
+pub(super) struct Draft<'a> {
+    pub(super) workspace: &'a Workspace,
+    pub(super) name: &'a str,
+    pub(super) folder: &'a str,
+    pub(super) text: &'a CampaignText,
 }
 
 /// When and how long is sent; see the fields of [`Campaign`].
@@ -143,12 +147,16 @@ struct Schedule {
     notify: Option<Notify>,
 }
 
-/// The columns of a list, and what is said of single ones.
-struct Columns {
-    names: Vec<String>,
-    defaults: BTreeMap<String, String>,
-    split: BTreeMap<String, String>,
-    language: Option<usize>,
+/// What the settings say of every message; see the fields of [`Content`].
+struct Letterhead {
+    mode: Mode,
+    from: Option<Mailbox>,
+    bounce: Option<Address>,
+    reply_to: Option<Mailbox>,
+    to: Option<Mailbox>,
+    headers: BTreeMap<String, Source>,
+    list_id: Option<String>,
+    unsubscribe: Unsubscribe,
 }
 
 impl Draft<'_> {
@@ -164,55 +172,18 @@ impl Draft<'_> {
         let (zone, zone_note) = meanings::zone(text.zone.as_ref(), sheet);
         let mut list = self.list(&text.list, sheet);
         let read = list.as_mut().and_then(|list| self.header(list, sheet));
-        let from = Self::from(text.from.as_ref(), sheet);
-        let bounce = sheet.take(text.bounce.as_ref(), |bounce| terms::address(bounce));
-        let reply_to = sheet.take(text.reply_to.as_ref(), |mailbox| terms::mailbox(mailbox));
-        let to = sheet.take(text.to.as_ref(), |mailbox| terms::mailbox(mailbox));
-        let mode = meanings::mode(text, sheet);
-        let headers = meanings::headers(&text.headers, sheet);
-        let list_id = sheet.take(text.list_id.as_ref(), |id| meanings::list_id(id));
-        let unsubscribe = meanings::unsubscribe(&text.unsubscribe, sheet);
+        let letterhead = self.letterhead(sheet);
         let schedule = self.schedule(&zone, sheet);
         let (relays, relay_places) = self.relays(sheet);
         let columns = read.map(|(columns, notes)| (self.by_columns(columns, sheet), notes));
-        let (list, (Columns { names: columns, defaults, split, language }, notes), from) =
-            (list?, columns?, from?);
+        let (list, (columns, notes)) = (list?, columns?);
         let places = Places {
             from: Self::place_of(text.from.as_ref(), sheet),
             relays: relay_places,
             file: Some(sheet.place(0..0)),
         };
-        let mut wordings = templates.wordings.into_iter();
-        let first = wordings.next()?;
-        let content = Content {
-            campaign: self.name.to_owned(),
-            edition: 1,
-            mode,
-            reverse_path: bounce.unwrap_or_else(|| from.address.clone()),
-            from,
-            reply_to,
-            subject: first.subject,
-            text: first.text,
-            html: first.html,
-            partials: templates.partials,
-            headers,
-            list_id,
-            email_column: columns.iter().position(|column| *column == list.email)?,
-            defaults,
-            split,
-            columns,
-            name: text.list.name.as_ref().map(|name| sheet.source(name)),
-            to,
-            unsubscribe,
-            eight_bit: text.send.eight_bit.unwrap_or(false),
-            wordings: wordings.collect(),
-            variants: templates.variants,
-            language_column: language,
-            attachments: Vec::new(),
-            images: Vec::new(),
-            language: None,
-            making: Making::default(),
-        };
+        let (mode, email) = (letterhead.mode, &list.email);
+        let content = self.content(letterhead, (columns, email), templates, sheet)?;
         let Schedule { start, hours, retry, stop_if, max_uncertain, notify } = schedule;
         let name = self.name.to_owned();
         Some(Campaign {
@@ -227,11 +198,71 @@ impl Draft<'_> {
             stop_if,
             max_uncertain,
             notify,
+            split_by_domain: meanings::split_by_domain(&text.send, mode, sheet),
             list,
             sources,
             notes,
             warnings: Vec::new(),
             places,
+        })
+    }
+
+    fn letterhead(&self, sheet: &mut Sheet) -> Letterhead {
+        let text = self.text;
+        Letterhead {
+            mode: meanings::mode(text, sheet),
+            from: meanings::from(text.from.as_ref(), sheet),
+            bounce: sheet.take(text.bounce.as_ref(), |bounce| terms::address(bounce)),
+            reply_to: sheet.take(text.reply_to.as_ref(), |mailbox| terms::mailbox(mailbox)),
+            to: sheet.take(text.to.as_ref(), |mailbox| terms::mailbox(mailbox)),
+            headers: meanings::headers(&text.headers, sheet),
+            list_id: sheet.take(text.list_id.as_ref(), |id| meanings::list_id(id)),
+            unsubscribe: meanings::unsubscribe(&text.unsubscribe, sheet),
+        }
+    }
+
+    /// What decides the octets, but for what is read from files of the campaign's own.
+    fn content(
+        &self,
+        letterhead: Letterhead,
+        (columns, email): (Columns, &str),
+        templates: Templates,
+        sheet: &Sheet,
+    ) -> Option<Content> {
+        let Letterhead { mode, from, bounce, reply_to, to, headers, list_id, unsubscribe } = letterhead;
+        let Columns { names: columns, defaults, split, language, group_by } = columns;
+        let from = from?;
+        let mut wordings = templates.wordings.into_iter();
+        let first = wordings.next()?;
+        Some(Content {
+            campaign: self.name.to_owned(),
+            edition: 1,
+            mode,
+            reverse_path: bounce.unwrap_or_else(|| from.address.clone()),
+            from,
+            reply_to,
+            subject: first.subject,
+            text: first.text,
+            html: first.html,
+            partials: templates.partials,
+            headers,
+            list_id,
+            email_column: columns.iter().position(|column| column == email)?,
+            defaults,
+            split,
+            columns,
+            name: self.text.list.name.as_ref().map(|name| sheet.source(name)),
+            to,
+            unsubscribe,
+            eight_bit: self.text.send.eight_bit.unwrap_or(false),
+            wordings: wordings.collect(),
+            variants: templates.variants,
+            language_column: language,
+            attachments: Vec::new(),
+            images: Vec::new(),
+            language: None,
+            making: Making::default(),
+            group_by,
         })
     }
 
@@ -247,109 +278,8 @@ impl Draft<'_> {
         }
     }
 
-    fn from(typed: Option<&Text>, sheet: &mut Sheet) -> Option<Mailbox> {
-        if typed.is_none() {
-            let wrong = Wrong::new("there is no `from`");
-            sheet.wrong(0..0, wrong.hint("add from = \"Example News <news@example.com>\""));
-        }
-        sheet.take(typed, |from| terms::mailbox(from))
-    }
-
-    fn place_of(text: Option<&Text>, sheet: &Sheet) -> Option<Place> {
+    pub(super) fn place_of(text: Option<&Text>, sheet: &Sheet) -> Option<Place> {
         text.map(|text| sheet.place(text.span()))
-    }
-
-    fn list(&self, text: &ListText, sheet: &mut Sheet) -> Option<ListSettings> {
-        let named = text.file.as_ref().map_or("recipients.csv", |file| file.get_ref());
-        let encoding = sheet.take(text.encoding.as_ref(), |name| Encoding::named(name));
-        let delimiter = sheet.take(text.delimiter.as_ref(), |delimiter| meanings::delimiter(delimiter));
-        let (encoding_missing, delimiter_missing) =
-            (text.encoding.is_some() && encoding.is_none(), text.delimiter.is_some() && delimiter.is_none());
-        if encoding_missing || delimiter_missing {
-            return None;
-        }
-        Some(ListSettings {
-            path: Path::new(self.folder).join(named),
-            encoding,
-            delimiter,
-            email: text.email.as_ref().map_or("email", |email| email.get_ref()).to_owned(),
-            email_place: Self::place_of(text.email.as_ref(), sheet),
-            filter: None,
-        })
-    }
-
-    /// The columns of the list and how it is read; the filter is read against them.
-    fn header(&self, list: &mut ListSettings, sheet: &mut Sheet) -> Option<(Vec<String>, Vec<String>)> {
-        let opened = match List::from_settings(self.workspace, list) {
-            Ok(opened) => opened,
-            Err(CampaignError::Faults(faults)) => {
-                let place = Self::place_of(self.text.list.file.as_ref(), sheet);
-                for mut fault in faults {
-                    fault.place = fault.place.or_else(|| place.clone());
-                    sheet.push(fault);
-                }
-                return None;
-            }
-            Err(error) => {
-                sheet.push(Fault::error(error.to_string()));
-                return None;
-            }
-        };
-        let columns = opened.columns().to_vec();
-        if let Some(typed) = &self.text.list.filter {
-            match Filter::parse(typed.get_ref(), &columns) {
-                Ok(filter) => list.filter = Some(filter),
-                Err(error) => {
-                    let span = match sheet.inner_span(typed) {
-                        Some(span) => span.start + error.start..span.start + error.end,
-                        None => typed.span(),
-                    };
-                    let wrong = Wrong::new(format!("in `where`: {}", error.what));
-                    sheet.wrong(span, error.hint.into_iter().fold(wrong, Wrong::hint));
-                }
-            }
-        }
-        Some((columns, opened.notes().to_vec()))
-    }
-
-    /// What the settings say of single columns.
-    fn by_columns(&self, columns: Vec<String>, sheet: &mut Sheet) -> Columns {
-        let text = self.text;
-        let split = Self::by_column(&text.list.split, &columns, sheet);
-        for separator in text.list.split.values().filter(|separator| separator.get_ref().is_empty()) {
-            sheet.wrong(separator.span(), Wrong::new("a separator cannot be empty"));
-        }
-        let language = text.list.language.as_ref().and_then(|named| {
-            let found = columns.iter().position(|column| column == named.get_ref());
-            if found.is_none() {
-                Self::no_column(named, &columns, sheet);
-            }
-            found
-        });
-        let defaults = Self::by_column(&text.defaults, &columns, sheet);
-        Columns { names: columns, defaults, split, language }
-    }
-
-    /// Settings for single columns, each of which must exist.
-    fn by_column(
-        typed: &BTreeMap<Text, Text>,
-        columns: &[String],
-        sheet: &mut Sheet,
-    ) -> BTreeMap<String, String> {
-        for name in typed.keys().filter(|name| !columns.contains(name.get_ref())) {
-            Self::no_column(name, columns, sheet);
-        }
-        typed.iter().map(|(name, value)| (name.get_ref().clone(), value.get_ref().clone())).collect()
-    }
-
-    fn no_column(name: &Text, columns: &[String], sheet: &mut Sheet) {
-        let wrong = Wrong::new(format!("the list has no column `{}`", name.get_ref()));
-        let near = nearest(name.get_ref(), columns.iter().map(String::as_str));
-        let hint = match near {
-            Some(near) => format!("did you mean `{near}`?"),
-            None => format!("the columns are {}", columns.join(", ")),
-        };
-        sheet.wrong(name.span(), wrong.hint(hint));
     }
 
     fn relays(&self, sheet: &mut Sheet) -> (Vec<RelayName>, BTreeMap<RelayName, Place>) {

@@ -8,13 +8,13 @@ use std::collections::BTreeMap;
 use jiff::tz::TimeZone;
 use toml::Spanned;
 
-use crate::mail::{Condition, Fault, Mode, Notify, Ret, Source, Unsubscribe};
+use crate::mail::{Condition, Fault, Mailbox, Mode, Notify, Ret, Source, Unsubscribe};
 use crate::policy::{Hours, Retry, StopIf};
 
 use super::error::CampaignError;
 use super::files::{FileError, Files};
 use super::settings::{
-    CampaignText, DsnText, RetryText, StopIfText, Text, UnsubscribeText, WindowText, Words,
+    CampaignText, DsnText, RetryText, SendText, StopIfText, Text, UnsubscribeText, WindowText, Words,
 };
 use super::sheet::{Sheet, Wrong};
 use super::terms;
@@ -226,6 +226,25 @@ pub(super) fn stop_if(text: &StopIfText, sheet: &mut Sheet) -> StopIf {
         rejected: sheet.take(text.rejected.as_ref(), |share| terms::share(share)).unwrap_or(default.rejected),
         after: text.after.unwrap_or(default.after),
     }
+}
+
+/// Who writes, which a campaign must say.
+pub(super) fn from(typed: Option<&Text>, sheet: &mut Sheet) -> Option<Mailbox> {
+    if typed.is_none() {
+        let wrong = Wrong::new("there is no `from`");
+        sheet.wrong(0..0, wrong.hint("add from = \"Example News <news@example.com>\""));
+    }
+    sheet.take(typed, |from| terms::mailbox(from))
+}
+
+/// Whether each message of a grouped campaign goes to one domain.
+pub(super) fn split_by_domain(text: &SendText, mode: Mode, sheet: &mut Sheet) -> bool {
+    let Some(typed) = &text.split_by_domain else { return false };
+    if mode == Mode::Personal && *typed.get_ref() {
+        let wrong = Wrong::new("`split_by_domain` means something in grouped mode only");
+        sheet.wrong(typed.span(), wrong.hint("add mode = \"grouped\", or leave it out"));
+    }
+    *typed.get_ref()
 }
 
 /// What a server is asked to tell of its deliveries.

@@ -11,7 +11,7 @@
 //! - `sheet`: a TOML file, and every fault in it;
 //! - `terms`: durations, rates, days and the other small words of a setting;
 //! - `settings`: what `campaign.toml` says;
-//! - [`load`](Campaign): what a campaign means;
+//! - [`load`](Campaign): what a campaign means; `columns`: the list that it names;
 //! - `templates`: its subject, bodies and partials; `wordings`: those of other variants and languages;
 //! - `attachments`: the files that go with its messages;
 //! - [`relays`](Relays): what `relays.toml` says and means; `signing`, in it: [who signs](Signing), with which keys;
@@ -26,6 +26,7 @@
 
 mod attachments;
 mod choose;
+mod columns;
 mod encoding;
 mod error;
 mod files;
@@ -52,7 +53,7 @@ pub use files::{FileError, Files, media_type};
 pub use filter::{Filter, FilterError, Verdict};
 pub use load::{Campaign, ListSettings};
 pub use presets::{Confidence, FactSource, NoQuota, Preset, PresetKind};
-pub use recipients::{Entry, List};
+pub use recipients::{Entry, List, Misfit};
 pub use relays::{Auth, Relay, Relays, SandboxText, Signing, SigningDomain, SigningKey, Tls};
 pub use secrets::{SecretError, SecretSource};
 pub use workspace::Workspace;

@@ -39,6 +39,8 @@ pub enum Entry<'a> {
         row: u32,
         /// What stands in the column of the address, shortened; may be empty.
         email: String,
+        /// What sort of thing is wrong.
+        misfit: Misfit,
         /// What is wrong: lower case, no full stop.
         what: String,
     },
@@ -56,6 +58,17 @@ pub enum Entry<'a> {
         /// Why: lower case, no full stop.
         what: String,
     },
+}
+
+/// What is wrong with a row before anything is made of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Misfit {
+    /// The cell of the address holds none.
+    Address,
+    /// There are more or fewer cells than the header has.
+    Cells,
+    /// The row or a cell is longer than any of a mailing list.
+    Length,
 }
 
 /// A list that is being read. Blank lines are no rows and have no number.
@@ -114,6 +127,7 @@ impl List {
                 row: 0,
                 address: Address::parse("nobody@example.com").expect("a plain address"),
                 fields: Fields::default(),
+                more: Vec::new(),
             },
             columns: Vec::new(),
             email: 0,
@@ -230,8 +244,8 @@ impl List {
             return Ok(None);
         }
         let row = self.recipient.row;
-        if let Some(what) = self.misfit() {
-            return Ok(Some(self.invalid(row, what)));
+        if let Some((misfit, what)) = self.misfit() {
+            return Ok(Some(self.invalid(row, misfit, what)));
         }
         let text = str_of(&self.record).map_err(|at| self.not_text(at))?;
         let ends = (0..self.record.len()).filter_map(|index| self.record.range(index)).map(|range| range.end);
@@ -248,37 +262,34 @@ impl List {
                 self.recipient.address = address;
                 Ok(Some(Entry::Good(&self.recipient)))
             }
-            Err(error) => Ok(Some(self.invalid(row, error.to_string()))),
+            Err(error) => Ok(Some(self.invalid(row, Misfit::Address, error.to_string()))),
         }
     }
 
     /// Why the record cannot be a row of this list, if so.
-    fn misfit(&mut self) -> Option<String> {
+    fn misfit(&mut self) -> Option<(Misfit, String)> {
         if self.reader.get_mut().take_cut() {
-            return Some(format!("the row is longer than {} MiB", ROW_LIMIT >> 20));
+            return Some((Misfit::Length, format!("the row is longer than {} MiB", ROW_LIMIT >> 20)));
         }
         let (cells, columns) = (self.record.len(), self.columns.len());
         let octets = self.record.as_slice();
         if cells != columns {
             let cells = if cells == 1 { "1 cell".to_owned() } else { format!("{cells} cells") };
-            return Some(format!("the row has {cells}, and the header {columns}"));
+            return Some((Misfit::Cells, format!("the row has {cells}, and the header {columns}")));
         }
         if octets.is_empty() {
-            return Some("the row is empty".to_owned());
+            return Some((Misfit::Cells, "the row is empty".to_owned()));
         }
         if octets.len() > FIELD_LIMIT {
             let index = self.record.iter().position(|cell| cell.len() > FIELD_LIMIT)?;
-            return Some(format!(
-                "the cell of `{}` is longer than {} KiB",
-                self.columns[index],
-                FIELD_LIMIT >> 10
-            ));
+            let (column, limit) = (&self.columns[index], FIELD_LIMIT >> 10);
+            return Some((Misfit::Length, format!("the cell of `{column}` is longer than {limit} KiB")));
         }
         None
     }
 
-    fn invalid(&self, row: u32, what: String) -> Entry<'_> {
-        Entry::Invalid { row, email: self.shown_address(), what }
+    fn invalid(&self, row: u32, misfit: Misfit, what: String) -> Entry<'_> {
+        Entry::Invalid { row, email: self.shown_address(), misfit, what }
     }
 
     fn shown_address(&self) -> String {

@@ -96,6 +96,8 @@ pub struct Relay {
     pub rate: Option<Rate>,
     /// Recipients of one mail transaction; at least 1.
     pub recipients_per_message: u32,
+    /// Octets of one message that its server takes (SIZE, RFC 1870); none: not known.
+    pub max_size: Option<u64>,
     /// Its share of the work, relative to other relays; at least 1.
     pub weight: u32,
     /// What its account may send over a minute or longer; several hold at once.
@@ -178,11 +180,7 @@ impl Relays {
         }
         let dkim = signing::domains(&text.dkim, &mut sheet);
         let min_free = text.state.min_free.as_ref();
-        let min_free = sheet.take(min_free, |size| {
-            size.parse::<bytesize::ByteSize>()
-                .map(|size| size.as_u64())
-                .map_err(|_| Wrong::new(format!("{size:?} is not a size")).hint("write it like 64MiB"))
-        });
+        let min_free = sheet.take(min_free, |size| fields::size(size));
         if text.relays.is_empty() {
             let wrong = Wrong::new("no relay stands in this file");
             sheet.wrong(
@@ -243,6 +241,7 @@ pub(super) struct RelayText {
     window: Option<Spanned<u32>>,
     rate: Option<Text>,
     pub(super) recipients_per_message: Option<Spanned<u32>>,
+    max_size: Option<Text>,
     weight: Option<Spanned<u32>>,
     pub(super) quotas: Option<Vec<Spanned<QuotaText>>>,
     reserve: Option<Spanned<u64>>,
@@ -366,6 +365,7 @@ fn relay(root: &Path, name: &Text, text: &RelayText, sheet: &mut Sheet) -> Optio
             fields::RECIPIENTS_PER_MESSAGE,
             sheet,
         ),
+        max_size: sheet.take(text.max_size.as_ref().or(known.max_size.as_ref()), |size| fields::size(size)),
         weight: count(&text.weight, &known.weight, 1, sheet),
         quotas,
         reserve,

@@ -15,7 +15,7 @@ pub(super) type Text = Spanned<String>;
 
 /// Keys of a campaign whose feature belongs to a later version.
 pub(super) const LATER: &[&str] =
-    &["inline", "mjml", "dkim", "sign", "group_by", "ab", "winner", "verp", "inline_css", "tracking"];
+    &["inline", "mjml", "dkim", "sign", "ab", "winner", "verp", "inline_css", "tracking"];
 
 /// The whole of `campaign.toml`.
 #[derive(Debug, Default, Deserialize)]
@@ -72,6 +72,7 @@ pub(super) struct ListText {
     pub(super) name: Option<Text>,
     pub(super) split: BTreeMap<Text, Text>,
     pub(super) language: Option<Text>,
+    pub(super) group_by: Option<Text>,
     #[serde(rename = "where")]
     pub(super) filter: Option<Text>,
 }
@@ -87,6 +88,7 @@ pub(super) struct SendText {
     pub(super) retry: RetryText,
     pub(super) max_uncertain: Option<Spanned<u64>>,
     pub(super) eight_bit: Option<bool>,
+    pub(super) split_by_domain: Option<Spanned<bool>>,
     pub(super) dsn: Option<Spanned<DsnText>>,
 }
 

@@ -1,5 +1,7 @@
 //! `mailrun check`: every file read, every row rendered strictly; nothing is sent.
 
+mod summary;
+
 use serde_json::json;
 
 use crate::campaign::Workspace;
@@ -127,6 +129,10 @@ fn text(campaign: &str, inspection: &Inspection, operator: &Operator) -> String 
         ]);
     }
     let mut page = Page::default();
+    if summary::is_telling(&inspection.summary) {
+        page.add(&summary::table(&inspection.summary).shown(Width::of_stdout()));
+        page.gap();
+    }
     if !rows.is_empty() {
         page.add(&rows.shown(Width::of_stdout()));
         if let Some(rest) = listed.len().checked_sub(shown).filter(|rest| *rest > 0) {
@@ -165,6 +171,7 @@ fn as_json(campaign: &str, inspection: Option<&Inspection>, faults: &[Fault]) ->
         "good": inspection.map(|inspection| inspection.good),
         "excluded": inspection.map(|inspection| inspection.excluded),
         "left_out": left_out,
+        "summary": inspection.map_or(Vec::new(), |inspection| summary::as_json(&inspection.summary)),
         "unfit": inspection.and_then(|inspection| inspection.unfit.as_ref()).map(ToString::to_string),
         "faults": faults,
     })
@@ -188,6 +195,7 @@ fn fault_as_json(fault: &Fault) -> serde_json::Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::Summary;
     use crate::mail::{Excluded, Place};
 
     #[test]
@@ -210,8 +218,15 @@ mod tests {
             })
             .collect();
         let excluded = Excluded { invalid: 25, ..Excluded::default() };
-        let inspection =
-            Inspection { rows: 100, good: 75, excluded, left_out, faults: Vec::new(), unfit: None };
+        let inspection = Inspection {
+            rows: 100,
+            good: 75,
+            excluded,
+            left_out,
+            summary: Summary::default(),
+            faults: Vec::new(),
+            unfit: None,
+        };
         let operator = crate::cli::samples::operator(std::path::Path::new("."));
         let text = text("autumn", &inspection, &operator);
         assert!(text.contains("... and 5 more rows (all with -v)"), "{text}");

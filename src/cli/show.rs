@@ -1,5 +1,7 @@
 //! `mailrun show`: one recipient's whole life, with the SMTP replies.
 
+use std::collections::BTreeMap;
+
 use jiff::tz::TimeZone;
 use serde_json::json;
 
@@ -85,6 +87,12 @@ fn text(life: &Life, zone: &TimeZone) -> String {
             page.line(format_args!("    {}: {}", escape::line(name), shortened(&escape::line(value), CELL)));
         }
     }
+    for (row, fields) in &life.more {
+        page.line(format_args!("\n  and in row {}", number(u64::from(*row))));
+        for (name, value) in fields {
+            page.line(format_args!("    {}: {}", escape::line(name), shortened(&escape::line(value), CELL)));
+        }
+    }
     if life.attempts.is_empty() {
         page.line(format_args!("\n  never attempted"));
     }
@@ -135,6 +143,9 @@ fn as_json(life: &Life) -> serde_json::Value {
             })
         })
         .collect();
+    let named = |fields: &[(String, String)]| fields.iter().cloned().collect::<BTreeMap<_, _>>();
+    let more: Vec<_> =
+        life.more.iter().map(|(row, fields)| json!({ "row": row, "fields": named(fields) })).collect();
     json!({
         "row": life.row,
         "email": life.email,
@@ -144,7 +155,8 @@ fn as_json(life: &Life) -> serde_json::Value {
         "language": life.language,
         "suppressed": life.suppressed,
         "message_id": life.message_id,
-        "fields": life.fields.iter().cloned().collect::<std::collections::BTreeMap<_, _>>(),
+        "fields": named(&life.fields),
+        "more": more,
         "attempts": attempts,
     })
 }
@@ -171,6 +183,7 @@ mod tests {
             email: "ada@example.com".into(),
             state: State::Rejected,
             fields: vec![("first_name".into(), "Ada".into())],
+            more: Vec::new(),
             attempts: vec![attempt],
             message_id: "<x@example.com>".into(),
             suppressed: None,

@@ -37,12 +37,12 @@ impl<'a> Walk<'a> {
         } else if !(least..=most).contains(&sorts.len()) {
             let many = if least == 1 { "1 argument".to_owned() } else { format!("{least} arguments") };
             self.report(Fault::error(format!("`{name}` takes {many}, not {}", sorts.len())), name);
-        } else if let Some(number) = sorts
+        } else if let Some((number, what)) = sorts
             .iter()
-            .position(|sort| *sort == Some(Sort::Row) || *sort == Some(Sort::List) && !function.lists)
+            .enumerate()
+            .find_map(|(number, sort)| Some((number, refused(name, (*sort)?, function.lists)?)))
         {
             let part = call.params[number].as_name().unwrap_or_default();
-            let what = if sorts[number] == Some(Sort::Row) { "the whole row" } else { "a list" };
             self.report(Fault::error(format!("`{name}` cannot take {what}")), part);
         } else if matches!(name, "each" | "lookup") && sorts[0] == Some(Sort::Text) {
             let part = call.params[0].as_name().unwrap_or_default();
@@ -97,5 +97,17 @@ impl<'a> Walk<'a> {
             }
             _ => self.report(Fault::error("this argument is not taken"), ""),
         }
+    }
+}
+
+/// What the function of that name cannot take, in words, if it is of this sort.
+fn refused(name: &str, sort: Sort, lists: bool) -> Option<&'static str> {
+    match sort {
+        Sort::Text => None,
+        Sort::Row => Some("the whole row"),
+        Sort::Line if name == "with" => None,
+        Sort::Line => Some("a whole row"),
+        Sort::Rows if name == "lookup" => Some("the rows: write rows.[0] for the first"),
+        Sort::List | Sort::Rows => (!lists).then_some("a list"),
     }
 }

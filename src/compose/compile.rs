@@ -145,7 +145,7 @@ impl<'a> Compiler<'a> {
                 return Err(Refusal::Left);
             }
             return match self.scopes.term(&call.name).ok_or(Refusal::Left)? {
-                Term::List(_) => Err(Refusal::Left),
+                Term::List(_) | Term::LineList(..) | Term::Rows => Err(Refusal::Left),
                 Term::Value(number) => Ok(Step::Value(number, escape)),
                 term => Ok(Step::Term(term, escape)),
             };
@@ -214,11 +214,12 @@ impl<'a> Compiler<'a> {
 
     fn each(&mut self, call: &'a HelperTemplate) -> Result<Step, Refusal> {
         let [argument] = &call.params[..] else { return Err(Refusal::Left) };
-        let Some(Term::List(list)) = self.scopes.term(argument) else { return Err(Refusal::Left) };
-        if !call.hash.is_empty() {
+        let list = self.scopes.term(argument).ok_or(Refusal::Left)?;
+        let is_list = matches!(list, Term::List(_) | Term::LineList(..) | Term::Rows);
+        if !is_list || !call.hash.is_empty() {
             return Err(Refusal::Left);
         }
-        let scope = self.scopes.each(call.block_param.as_ref()).ok_or(Refusal::Left)?;
+        let scope = self.scopes.each(&list, call.block_param.as_ref()).ok_or(Refusal::Left)?;
         self.scopes.stack.push(scope);
         self.scopes.loops += 1;
         let steps = self.some_steps(call.template.as_ref())?;

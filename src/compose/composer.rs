@@ -15,12 +15,13 @@ use crate::mail::{
     Batch, BatchId, Content, Digest, Envelope, Fault, Message, Mode, Piece, PlanId, Recipient,
 };
 
+use super::alike::Alike;
 use super::assemble::{Assembled, Stamp};
 use super::error::{RowFault, Unsound};
 use super::findings::Heed;
 use super::headers;
 use super::lint::{Partials, Role, Survey};
-use super::names::{Names, Row};
+use super::names::Names;
 use super::own::OwnTemplates;
 use super::preview::Preview;
 use super::program::Lines;
@@ -40,7 +41,7 @@ pub struct Composer {
     pub(super) engine: Engine,
     pub(super) parts: Parts,
     /// All values that the templates ask for.
-    used: BTreeSet<usize>,
+    pub(super) used: BTreeSet<usize>,
     /// Those that the templates other than the link's ask for.
     pub(super) needs: BTreeSet<usize>,
     /// Those that the link's template asks for.
@@ -63,6 +64,8 @@ pub struct Composer {
     pub(super) common_token: String,
     /// The memory of messages that are done with. Never more than were composed at once.
     pub(super) blanks: Mutex<Vec<Blank>>,
+    /// Grouped mode: what values render to.
+    pub(super) alike: Alike,
 }
 
 /// The templates of a message, compiled.
@@ -157,6 +160,7 @@ impl Composer {
             reader: None,
             common_token: token::sign(keys, campaign, None),
             blanks: Mutex::default(),
+            alike: Alike::default(),
             keys: keys.clone(),
             campaign,
             plan,
@@ -175,7 +179,7 @@ impl Composer {
     }
 
     /// Composes the message of `batch`, whose recipients are `recipients` in the same order, never none.
-    /// In personal mode there is one; in grouped mode all have the variant of the first.
+    /// In personal mode there is one; in grouped mode the messages of all are the same.
     ///
     /// The message bears the batch's own date; `date` is its date if it has none yet.
     ///
@@ -217,20 +221,6 @@ impl Composer {
         out: Vec<u8>,
     ) -> Result<Vec<u8>, RowFault> {
         Ok(self.assemble(recipient, rendered, &MARKER, out)?.octets)
-    }
-
-    /// What tells the messages of a grouped campaign apart: a hash of all values that the templates ask
-    /// for, after defaults. Recipients with equal variants get the same octets.
-    pub fn variant(&self, recipient: &Recipient) -> u128 {
-        let row = Row { recipient, token: "", unsubscribe_url: "" };
-        let mut hasher = blake3::Hasher::new();
-        hasher.update(&(self.content.wording_of(recipient) as u64).to_be_bytes());
-        for number in &self.used {
-            let text = self.engine.names().value(*number).1.text(&row);
-            hasher.update(&(text.len() as u64).to_be_bytes());
-            hasher.update(text.as_bytes());
-        }
-        u128::from_be_bytes(head(&hasher.finalize()))
     }
 
     /// Composes what `recipient` would get, to be looked at.
@@ -334,6 +324,6 @@ fn digest(assembled: &Assembled, tail: &[Piece]) -> Digest {
 }
 
 /// The first sixteen octets of a hash.
-fn head(hash: &blake3::Hash) -> [u8; 16] {
+pub(super) fn head(hash: &blake3::Hash) -> [u8; 16] {
     *hash.as_bytes().first_chunk().expect("a hash has 32 octets")
 }

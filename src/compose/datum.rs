@@ -22,6 +22,8 @@ pub(super) enum Datum<'a> {
     Number(Number),
     Text(Cow<'a, str>),
     List(Items<'a>),
+    /// So many rows of the recipient.
+    Rows(usize),
     /// A list or an object of handlebars.
     Tree(&'a Json),
 }
@@ -61,7 +63,7 @@ impl<'a> Datum<'a> {
             Self::Bool(false) => Some(Cow::Borrowed("false")),
             Self::Number(number) => Some(Cow::Owned(number.to_string())),
             Self::Text(text) => Some(text),
-            Self::List(_) | Self::Tree(_) => None,
+            Self::List(_) | Self::Rows(_) | Self::Tree(_) => None,
         }
     }
 
@@ -79,6 +81,7 @@ impl<'a> Datum<'a> {
             }
             Self::Text(text) => !text.is_empty(),
             Self::List(items) => items.iter().next().is_some(),
+            Self::Rows(count) => *count > 0,
             Self::Tree(json) => json.is_truthy(zero == Zero::Included),
         }
     }
@@ -88,7 +91,9 @@ impl<'a> Datum<'a> {
         match self {
             Self::Number(number) => number.as_f64(),
             Self::Text(text) => text.trim().parse().ok().filter(|number: &f64| number.is_finite()),
-            Self::Missing | Self::Null | Self::Bool(_) | Self::List(_) | Self::Tree(_) => None,
+            Self::Missing | Self::Null | Self::Bool(_) | Self::List(_) | Self::Rows(_) | Self::Tree(_) => {
+                None
+            }
         }
     }
 }

@@ -118,6 +118,9 @@ pub struct Checked {
     pub seal: Option<String>,
     /// What is worth a look: faults whose kind is a warning.
     pub findings: Vec<RowFault>,
+    /// Grouped mode: a hash of its octets, Date and Message-ID aside. Recipients of whom it is the same get the
+    /// same message.
+    pub variant: Option<u128>,
 }
 
 /// What is wrong with the message of one recipient; mostly why it could not be composed. Fits after "could

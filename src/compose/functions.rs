@@ -167,6 +167,7 @@ pub(super) fn url_encode(text: &str) -> String {
 pub(super) fn length(value: Datum<'_>) -> Number {
     let length = match value {
         Datum::List(items) => items.iter().count(),
+        Datum::Rows(count) => count,
         Datum::Tree(Json::Array(items)) => items.len(),
         Datum::Tree(json) => json.render().chars().count(),
         value => value.text().map_or(0, |text| text.chars().count()),

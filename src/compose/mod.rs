@@ -5,7 +5,7 @@
 //! header. In reading order:
 //!
 //! - [`composer`](Composer): the message of a batch; `rendered`: what differs from one to the next;
-//!   `assemble`: the octets;
+//!   `assemble`: the octets; `alike`: whose are the same;
 //! - `preview`: the same, [to be looked at](Preview);
 //! - [`lint`]: what is wrong with the templates, before anything is rendered; beneath it `parse`, `scan`
 //!   (the tags), `walk` and `calls` (the tree), `scope` and `path` (what a name means where), `markup` (HTML);
@@ -21,6 +21,7 @@
 //! - [`dkim`](Signer): signs what is composed, last of all;
 //! - [`error`](RowFault): what is wrong with one row; `findings`: what is only worth a look in it.
 
+mod alike;
 mod assemble;
 mod body;
 mod calls;

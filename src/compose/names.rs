@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use crate::mail::{Content, Recipient};
+use crate::mail::{Content, Fields, Recipient};
 
 use super::body::Kinds;
 
@@ -18,17 +18,25 @@ const CAMPAIGN: &str = "campaign";
 const TOKEN: &str = "token";
 /// Where the recipient can leave the list: the https address, or a mailto address.
 pub(super) const UNSUBSCRIBE_URL: &str = "unsubscribe_url";
+/// Where the campaign gathers rows: those of the recipient.
+pub(super) const ROWS: &str = "rows";
 /// Names that stand for something in every campaign.
 pub(super) const BUILT_IN: [&str; 4] = [EMAIL, CAMPAIGN, TOKEN, UNSUBSCRIBE_URL];
 
 /// Where the text for a name comes from.
 #[derive(Debug)]
 pub(super) enum Value {
-    Column { index: usize, default: Option<String>, separator: Option<String> },
+    Column {
+        index: usize,
+        default: Option<String>,
+        separator: Option<String>,
+    },
     Constant(String),
     Email,
     Token,
     UnsubscribeUrl,
+    /// The rows of the recipient, each with all columns.
+    Rows,
 }
 
 /// All that a value can be taken from.
@@ -43,17 +51,26 @@ impl Value {
     /// The text it stands for; of a list, the cell as it is.
     pub(super) fn text<'a>(&'a self, row: &Row<'a>) -> &'a str {
         match self {
+            Self::Column { .. } => self.cell(&row.recipient.fields),
+            Self::Constant(text) => text,
+            Self::Email => row.recipient.address.as_str(),
+            Self::Token => row.token,
+            Self::UnsubscribeUrl => row.unsubscribe_url,
+            Self::Rows => "",
+        }
+    }
+
+    /// What a column stands for in a row with these cells; nothing else is of one row.
+    pub(super) fn cell<'a>(&'a self, fields: &'a Fields) -> &'a str {
+        match self {
             Self::Column { index, default, .. } => {
-                let cell = row.recipient.fields.get(*index).unwrap_or_default();
+                let cell = fields.get(*index).unwrap_or_default();
                 match default {
                     Some(default) if cell.trim().is_empty() => default,
                     Some(_) | None => cell,
                 }
             }
-            Self::Constant(text) => text,
-            Self::Email => row.recipient.address.as_str(),
-            Self::Token => row.token,
-            Self::UnsubscribeUrl => row.unsubscribe_url,
+            Self::Constant(_) | Self::Email | Self::Token | Self::UnsubscribeUrl | Self::Rows => "",
         }
     }
 
@@ -61,7 +78,7 @@ impl Value {
     pub(super) fn separator(&self) -> Option<&str> {
         match self {
             Self::Column { separator, .. } => separator.as_deref(),
-            Self::Constant(_) | Self::Email | Self::Token | Self::UnsubscribeUrl => None,
+            Self::Constant(_) | Self::Email | Self::Token | Self::UnsubscribeUrl | Self::Rows => None,
         }
     }
 
@@ -69,14 +86,14 @@ impl Value {
     pub(super) fn is_unsubscribe_url(&self) -> bool {
         match self {
             Self::UnsubscribeUrl => true,
-            Self::Column { .. } | Self::Constant(_) | Self::Email | Self::Token => false,
+            Self::Column { .. } | Self::Constant(_) | Self::Email | Self::Token | Self::Rows => false,
         }
     }
 
     /// Whether it can say of which recipient a personal message is.
     pub(super) fn tells_apart(&self) -> bool {
         match self {
-            Self::Column { .. } | Self::Email | Self::Token => true,
+            Self::Column { .. } | Self::Email | Self::Token | Self::Rows => true,
             Self::Constant(_) | Self::UnsubscribeUrl => false,
         }
     }
@@ -84,7 +101,7 @@ impl Value {
     /// Whether it may differ from one recipient of a grouped campaign to the next.
     pub(super) fn is_personal(&self) -> bool {
         match self {
-            Self::Column { .. } | Self::Email => true,
+            Self::Column { .. } | Self::Email | Self::Rows => true,
             Self::Constant(_) | Self::Token | Self::UnsubscribeUrl => false,
         }
     }
@@ -124,6 +141,9 @@ impl Names {
             let separator = content.split.get(column).filter(|separator| !separator.is_empty()).cloned();
             names.add(column, Value::Column { index, default, separator });
         }
+        if content.group_by.is_some() {
+            names.add(ROWS, Value::Rows);
+        }
         for (name, default) in &content.defaults {
             names.add(name, Value::Constant(default.clone()));
         }
@@ -160,6 +180,12 @@ impl Names {
             known[*number] = Known::new(self.values[*number].1.text(row));
         }
         known
+    }
+
+    /// The columns, each with what it stands for.
+    pub(super) fn columns(&self) -> impl Iterator<Item = (&str, &Value)> {
+        let columns = self.values.iter().filter(|(_, value)| matches!(value, Value::Column { .. }));
+        columns.map(|(name, value)| (name.as_str(), value))
     }
 
     /// All names.

@@ -5,9 +5,9 @@
 
 use bytes::Bytes;
 
-use crate::mail::{Piece, Recipient};
+use crate::mail::{Mode, Piece, Recipient};
 
-use super::composer::Composer;
+use super::composer::{Composer, head};
 use super::error::{Checked, RowFault, Unsound};
 use super::rendered::{Blank, Rendered};
 use super::tail::{OwnFile, last_part};
@@ -29,7 +29,7 @@ impl Composer {
     ///
     /// # Errors
     /// Why the row gives no message; composing it would fail for the same reason.
-    pub fn check(&self, recipient: &Recipient) -> Result<Checked, RowFault> {
+    pub(super) fn checked(&self, recipient: &Recipient) -> Result<Checked, RowFault> {
         let mut blank = self.blank();
         let rendered = self.render(recipient, &mut blank)?;
         let findings = self.heed.findings(self.engine.names(), recipient, &rendered.subject);
@@ -52,8 +52,13 @@ impl Composer {
             let stop = subject.stop(Unsound::TooLarge { limit: MESSAGE });
             return Err(self.fault(recipient, "message", subject, stop));
         }
+        let variant = match self.content.mode {
+            Mode::Personal => None,
+            // Date and Message-ID are the same in all of them here.
+            Mode::Grouped => Some(told_apart(&blank.octets, seal.as_deref())),
+        };
         self.take_back(rendered, blank.octets);
-        Ok(Checked { octets: whole, html, seal, findings })
+        Ok(Checked { octets: whole, html, seal, variant, findings })
     }
 
     /// The parts that bring the recipient's own files.
@@ -143,6 +148,13 @@ impl Composer {
         blank.octets = self.assemble_marked(recipient, rendered, std::mem::take(&mut blank.octets))?;
         Ok((blank.octets.len(), rendered.html.as_ref().map_or(0, |html| html.text().len())))
     }
+}
+
+/// What messages of these octets and with these own files have alone.
+fn told_apart(octets: &[u8], seal: Option<&str>) -> u128 {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(octets).update(seal.unwrap_or_default().as_bytes());
+    u128::from_be_bytes(head(&hasher.finalize()))
 }
 
 fn add(hasher: &mut blake3::Hasher, file: &OwnFile, octets: &[u8]) {

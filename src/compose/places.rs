@@ -9,7 +9,7 @@ use handlebars::{Path as Parts, PathSeg};
 use serde_json::Value as Json;
 
 use super::functions::{self, COMPARISONS, TEXT_FUNCTIONS, TRUNCATE};
-use super::names::Names;
+use super::names::{Names, Value};
 use super::path::{From, Path};
 use super::program::{Operation, Term};
 
@@ -18,6 +18,10 @@ use super::program::{Operation, Term};
 pub(super) enum Place {
     /// All names of the campaign.
     Row,
+    /// The rows of the recipient.
+    Rows,
+    /// The row of the loop at that level.
+    Line(usize),
     /// What a partial makes of a text or a list that it is given names beside. Nothing asks for it.
     Mixed,
     Of(Term),
@@ -27,7 +31,7 @@ impl Place {
     /// Whether it is there whatever the row holds.
     pub(super) fn is_safe(&self) -> bool {
         match self {
-            Self::Row | Self::Mixed => true,
+            Self::Row | Self::Rows | Self::Line(_) | Self::Mixed => true,
             Self::Of(term) => term.is_safe(),
         }
     }
@@ -38,11 +42,22 @@ impl Place {
         let next = match self {
             Self::Row => {
                 let number = names.find(first)?;
-                let list = names.value(number).1.separator().is_some();
-                if list { Term::List(number) } else { Term::Value(number) }
+                match names.value(number).1 {
+                    Value::Rows => return Self::Rows.descend(names, rest),
+                    value if value.separator().is_some() => Term::List(number),
+                    _ => Term::Value(number),
+                }
+            }
+            Self::Line(level) => {
+                let number = names.find(first)?;
+                match names.value(number).1 {
+                    Value::Column { separator: Some(_), .. } => Term::LineList(level, number),
+                    Value::Column { separator: None, .. } => Term::Cell(level, number),
+                    _ => return None,
+                }
             }
             Self::Of(Term::List(number)) => Term::ItemOf(number, first.parse().ok()?),
-            Self::Of(_) | Self::Mixed => return None,
+            Self::Of(_) | Self::Rows | Self::Mixed => return None,
         };
         Self::Of(next).descend(names, rest)
     }
@@ -83,7 +98,8 @@ impl<'a> Scopes<'a> {
     pub(super) fn term(&self, argument: &Parameter) -> Option<Term> {
         match self.place(argument)? {
             Place::Of(term) => Some(term),
-            Place::Row | Place::Mixed => None,
+            Place::Rows => Some(Term::Rows),
+            Place::Row | Place::Line(_) | Place::Mixed => None,
         }
     }
 
@@ -148,9 +164,9 @@ impl<'a> Scopes<'a> {
         }
         let operation = operation(name)?;
         let arguments = call.params.iter().map(|argument| self.term(argument)).collect::<Option<Vec<_>>>()?;
-        let is_list = |term: &Term| matches!(term, Term::List(_));
+        let is_list = |term: &Term| matches!(term, Term::List(_) | Term::LineList(..) | Term::Rows);
         if arguments.iter().any(|term| is_list(term) && !function.lists)
-            || matches!(operation, Operation::Lookup) && !is_list(&arguments[0])
+            || matches!(operation, Operation::Lookup) && !matches!(arguments[0], Term::List(_))
         {
             return None;
         }
@@ -168,10 +184,13 @@ impl<'a> Scopes<'a> {
         Some(Scope { this, given, counts: self.here().counts })
     }
 
-    /// The scope inside `{{#each}}`, which will be the innermost loop.
-    pub(super) fn each(&self, names: Option<&BlockParam>) -> Option<Scope> {
+    /// The scope inside `{{#each}}` of `list`, which will be the innermost loop.
+    pub(super) fn each(&self, list: &Term, names: Option<&BlockParam>) -> Option<Scope> {
         let name = |parameter: &Parameter| parameter.as_name().map(str::to_owned);
-        let item = || Place::Of(Term::Item(self.loops));
+        let item = || match list {
+            Term::Rows => Place::Line(self.loops),
+            _ => Place::Of(Term::Item(self.loops)),
+        };
         let given = match names {
             None => Vec::new(),
             Some(BlockParam::Single(each)) => vec![(name(each)?, item())],
@@ -206,6 +225,9 @@ impl Term {
         match self {
             Self::Value(_)
             | Self::List(_)
+            | Self::Rows
+            | Self::Cell(..)
+            | Self::LineList(..)
             | Self::Item(_)
             | Self::Index(_)
             | Self::First(_)

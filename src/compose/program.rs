@@ -92,8 +92,8 @@ pub(super) enum Otherwise {
 /// `{{#each}}` of a list.
 #[derive(Debug)]
 pub(super) struct Each {
-    /// The number of the value that is the list.
-    pub(super) list: usize,
+    /// What is gone through: a list, or the rows.
+    pub(super) list: Term,
     pub(super) steps: Vec<Step>,
     pub(super) none: Vec<Step>,
 }
@@ -133,6 +133,12 @@ pub(super) enum Term {
     List(usize),
     /// One item of a list, counted from 0.
     ItemOf(usize, usize),
+    /// The rows of the recipient.
+    Rows,
+    /// In a loop through the rows: the loop, and the number of the column.
+    Cell(usize, usize),
+    /// The same, where the column holds a list.
+    LineList(usize, usize),
     /// The item of a loop.
     Item(usize),
     /// `@index`.

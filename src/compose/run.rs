@@ -7,6 +7,8 @@ use std::borrow::Cow;
 
 use serde_json::Number;
 
+use crate::mail::{Fields, Recipient};
+
 use super::datum::{Datum, Items, Zero};
 use super::functions;
 use super::names::{Known, Names};
@@ -22,6 +24,15 @@ pub(super) struct Run<'a> {
     pub(super) names: &'a Names,
     /// The values that the program asks for, each at its number.
     pub(super) known: &'a [Known<'a>],
+    /// Whose rows are gone through.
+    pub(super) recipient: &'a Recipient,
+}
+
+/// What a loop is at.
+#[derive(Clone, Copy)]
+enum Item<'a> {
+    Text(&'a str),
+    Line(&'a Fields),
 }
 
 /// A loop under way.
@@ -30,7 +41,7 @@ pub(super) struct Round<'r, 'a> {
     around: Option<&'r Round<'r, 'a>>,
     /// How many loops are around it.
     level: usize,
-    item: &'a str,
+    item: Item<'a>,
     index: usize,
     last: bool,
 }
@@ -59,6 +70,7 @@ impl<'a> Run<'a> {
                     | Datum::Number(_)
                     | Datum::Text(_)
                     | Datum::List(_)
+                    | Datum::Rows(_)
                     | Datum::Tree(_) => return Err(Detour),
                 },
                 Step::Choice(choice) => self.choice(choice, round, pen)?,
@@ -103,7 +115,25 @@ impl<'a> Run<'a> {
     }
 
     fn each(&self, each: &'a Each, around: Option<&Round<'_, 'a>>, pen: &mut impl Pen) -> Result<(), Detour> {
-        let mut items = self.list(each.list).iter();
+        match self.datum(&each.list, around)? {
+            Datum::List(items) => self.rounds(each, items.iter().map(Item::Text), around, pen),
+            Datum::Rows(_) => self.rounds(each, self.recipient.lines().map(Item::Line), around, pen),
+            Datum::Missing
+            | Datum::Null
+            | Datum::Bool(_)
+            | Datum::Number(_)
+            | Datum::Text(_)
+            | Datum::Tree(_) => Err(Detour),
+        }
+    }
+
+    fn rounds(
+        &self,
+        each: &'a Each,
+        mut items: impl Iterator<Item = Item<'a>>,
+        around: Option<&Round<'_, 'a>>,
+        pen: &mut impl Pen,
+    ) -> Result<(), Detour> {
         let Some(mut item) = items.next() else { return self.steps(&each.none, around, pen) };
         let level = around.map_or(0, |round| round.level + 1);
         for index in 0.. {
@@ -121,9 +151,21 @@ impl<'a> Run<'a> {
     }
 
     fn list(&self, number: usize) -> Items<'a> {
+        self.items(number, self.text(number))
+    }
+
+    fn items(&self, number: usize, cell: &'a str) -> Items<'a> {
         let value = self.names.value(number).1;
         let separator = value.separator().expect("only a value with a separator is compiled to a list");
-        Items { cell: self.text(number), separator }
+        Items { cell, separator }
+    }
+
+    /// The cell of the column of that number in the row that `round` is at.
+    fn cell(&self, round: &Round<'_, 'a>, number: usize) -> Result<&'a str, Detour> {
+        match round.item {
+            Item::Line(fields) => Ok(self.names.value(number).1.cell(fields)),
+            Item::Text(_) => Err(Detour),
+        }
     }
 
     fn datum(&self, term: &'a Term, round: Option<&Round<'_, 'a>>) -> Result<Datum<'a>, Detour> {
@@ -132,7 +174,15 @@ impl<'a> Run<'a> {
             Term::Value(number) => text(self.text(*number)),
             Term::List(number) => Datum::List(self.list(*number)),
             Term::ItemOf(number, index) => self.list(*number).iter().nth(*index).map_or(Datum::Missing, text),
-            Term::Item(level) => text(at(round, *level).item),
+            Term::Rows => Datum::Rows(1 + self.recipient.more.len()),
+            Term::Cell(level, number) => text(self.cell(at(round, *level), *number)?),
+            Term::LineList(level, number) => {
+                Datum::List(self.items(*number, self.cell(at(round, *level), *number)?))
+            }
+            Term::Item(level) => match at(round, *level).item {
+                Item::Text(item) => text(item),
+                Item::Line(_) => return Err(Detour),
+            },
             Term::Index(level) => Datum::Number(Number::from(at(round, *level).index)),
             Term::First(level) => Datum::Bool(at(round, *level).index == 0),
             Term::Last(level) => Datum::Bool(at(round, *level).last),

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 
 use crate::mail::nearest;
 
-use super::names::Names;
+use super::names::{Names, ROWS, Value};
 use super::path::{From, Path};
 
 /// How many names a hint lists where none is near.
@@ -21,6 +21,10 @@ pub(super) enum Sort {
     Text,
     /// The items of a split column.
     List,
+    /// The rows of the recipient.
+    Rows,
+    /// One of them.
+    Line,
     /// All names of the campaign.
     Row,
 }
@@ -153,9 +157,20 @@ impl<'a> Scopes<'a> {
                 }
                 self.used.insert(number);
                 self.latest.push((number, Use::Bare));
-                let list = self.names.value(number).1.separator().is_some();
-                self.descend(text, if list { Sort::List } else { Sort::Text }, rest)
+                self.descend(text, sort_of(self.names.value(number).1), rest)
             }
+            Sort::Line => {
+                let Some(number) = self.names.find(first).filter(|number| self.is_column(*number)) else {
+                    return Err(self.unknown_in_line(text, first));
+                };
+                self.used.insert(number);
+                self.descend(text, sort_of(self.names.value(number).1), rest)
+            }
+            Sort::Rows if first.bytes().all(|byte| byte.is_ascii_digit()) => {
+                self.descend(text, Sort::Line, rest)
+            }
+            Sort::Rows => Err(Astray::new(format!("`{text}`: the rows are a list and have no `{first}`"))
+                .hint(format!("write {{{{#each {ROWS}}}}}{{{{{first}}}}}{{{{/each}}}}"))),
             Sort::List if first.bytes().all(|byte| byte.is_ascii_digit()) => {
                 self.descend(text, Sort::Text, rest)
             }
@@ -170,12 +185,44 @@ impl<'a> Scopes<'a> {
         }
     }
 
+    fn is_column(&self, number: usize) -> bool {
+        matches!(self.names.value(number).1, Value::Column { .. })
+    }
+
+    /// What is not known of one row, though the message may know it.
+    fn unknown_in_line(&self, text: &str, name: &str) -> Astray {
+        let astray = Astray::new(format!("`{text}` is unknown: the rows have no column of that name"));
+        if self.names.find(name).is_some() {
+            return astray.hint(format!("write `@root.{name}` for that of the message"));
+        }
+        let columns = || self.names.columns().map(|(column, _)| column);
+        if let Some(near) = nearest(name, columns()) {
+            return astray.hint(format!("did you mean `{near}`?"));
+        }
+        let columns: Vec<&str> = columns().take(SHOWN).collect();
+        astray.hint(format!("there are {}", columns.join(", ")))
+    }
+
     fn unknown(&self, text: &str, name: &str) -> Astray {
         let astray = Astray::new(format!("`{text}` is unknown: no column or value has that name"));
         if let Some(near) = nearest(name, self.known()) {
             return astray.hint(format!("did you mean `{near}`?"));
         }
+        if name == ROWS {
+            return astray.hint("[list] group_by = \"email\" gathers the rows of a person in it".to_owned());
+        }
         let known: Vec<&str> = self.names.iter().take(SHOWN).collect();
         astray.hint(format!("there are {}", known.join(", ")))
+    }
+}
+
+/// What the value of a name is.
+fn sort_of(value: &Value) -> Sort {
+    match value {
+        Value::Rows => Sort::Rows,
+        value if value.separator().is_some() => Sort::List,
+        Value::Column { .. } | Value::Constant(_) | Value::Email | Value::Token | Value::UnsubscribeUrl => {
+            Sort::Text
+        }
     }
 }

@@ -12,12 +12,12 @@ use std::io;
 use handlebars::{Context, Handlebars, Output, RenderContext, RenderError, RenderErrorReason, Renderable};
 use serde_json::{Map, Value as Json};
 
-use crate::mail::{Content, Place, Source};
+use crate::mail::{Content, Fields, Place, Source};
 
 use super::body::Body;
 use super::compile::compile;
 use super::error::Unsound;
-use super::names::{Known, Names, Row, items};
+use super::names::{Known, Names, Row, Value, items};
 use super::parse::{self, Parsed};
 use super::pen::{Indented, LARGEST, Lined, Straight, escaped};
 use super::program::{Layout, Lines, Program};
@@ -65,14 +65,29 @@ impl Engine {
         let mut map = Map::new();
         for number in used {
             let (name, value) = self.names.value(*number);
-            let text = value.text(row);
-            let json = match value.separator() {
-                Some(separator) => items(text, separator).map(Json::from).collect(),
-                None => Json::from(text),
+            let json = match value {
+                Value::Rows => row.recipient.lines().map(|fields| self.line(fields)).collect(),
+                value => json(value, value.text(row)),
             };
             map.insert(name.to_owned(), json);
         }
         Context::from(Json::Object(map))
+    }
+
+    /// One row with all its columns.
+    fn line(&self, fields: &Fields) -> Json {
+        let columns = self.names.columns();
+        Json::Object(
+            columns.map(|(name, value)| (name.to_owned(), json(value, value.cell(fields)))).collect(),
+        )
+    }
+}
+
+/// What `value` is to handlebars where it stands for `text`.
+fn json(value: &Value, text: &str) -> Json {
+    match value.separator() {
+        Some(separator) => items(text, separator).map(Json::from).collect(),
+        None => Json::from(text),
     }
 }
 
@@ -145,7 +160,7 @@ impl Template {
     /// Follows the program of what goes into a header.
     pub(super) fn follow_text(&self, engine: &Engine, view: &View<'_>) -> Result<String, Detour> {
         let program = self.program.as_ref().ok_or(Detour)?;
-        let run = Run { names: &engine.names, known: &view.known };
+        let run = Run { names: &engine.names, known: &view.known, recipient: view.row.recipient };
         let mut text = String::with_capacity(self.room());
         match program.layout {
             Layout::Straight => run.steps(&program.steps, None, &mut Straight::new(&mut text))?,
@@ -164,7 +179,7 @@ impl Template {
         let program = self.program.as_ref().ok_or(Detour)?;
         let whole = match program.layout {
             Layout::Straight => {
-                let run = Run { names: &engine.names, known: &view.known };
+                let run = Run { names: &engine.names, known: &view.known, recipient: view.row.recipient };
                 let mut pen = Lined::new(body);
                 run.steps(&program.steps, None, &mut pen)?;
                 pen.is_whole()

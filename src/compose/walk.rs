@@ -229,7 +229,13 @@ impl<'a> Walk<'a> {
                     name,
                 );
             }
-            Some(Sort::Row) => self.report(Fault::error(format!("`{name}` is the whole row here")), name),
+            Some(Sort::Rows) => {
+                let fault = Fault::error(format!("`{name}` are all rows and cannot be written as they are"));
+                self.report(fault.hint("{{#each rows}}..{{/each}} goes through them"), name);
+            }
+            Some(Sort::Row | Sort::Line) => {
+                self.report(Fault::error(format!("`{name}` is the whole row here")), name);
+            }
             Some(Sort::Text) | None => {}
         }
     }
@@ -252,7 +258,10 @@ impl<'a> Walk<'a> {
         let first = self.call(call, Shape::Block);
         self.asked.extend(self.scopes.latest.drain(..).map(|(number, _)| number));
         let scope = match name {
-            "each" => Some(Scope { this: Sort::Text, given: Vec::new(), counts: true }),
+            "each" => {
+                let this = if first == Some(Sort::Rows) { Sort::Line } else { Sort::Text };
+                Some(Scope { this, given: Vec::new(), counts: true })
+            }
             "with" => {
                 let this = first.unwrap_or(Sort::Text);
                 Some(Scope { this, given: Vec::new(), counts: self.scopes.here().counts })

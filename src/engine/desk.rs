@@ -19,6 +19,7 @@ use super::error::{EngineError, Unfit};
 use super::prepare::Invalid;
 use super::relays::{secret, user_without_password};
 use super::signing::{may_sign, signer};
+use super::summary::Summary;
 use super::survey::{Known, LeftOut, Render, Survey, Surveyor};
 
 /// One campaign and the relays it goes through.
@@ -53,6 +54,8 @@ pub struct Inspection {
     pub excluded: Excluded,
     /// The first of them.
     pub left_out: Vec<LeftOut>,
+    /// What was found in the rows, by kind.
+    pub summary: Summary,
     /// What is wrong with templates and settings, errors first.
     pub faults: Vec<Fault>,
     /// Why `send` would refuse the list, if so.
@@ -134,8 +137,8 @@ impl Desk {
         faults.sort_by_key(|fault| fault.severity);
         if faults.iter().any(|fault| fault.severity == Severity::Error) {
             let excluded = Excluded::default();
-            let left_out = Vec::new();
-            return Ok(Inspection { rows: 0, good: 0, excluded, left_out, faults, unfit: None });
+            let (left_out, summary) = (Vec::new(), Summary::default());
+            return Ok(Inspection { rows: 0, good: 0, excluded, left_out, summary, faults, unfit: None });
         }
         let content = Arc::new(self.campaign.content.clone());
         let composer = enclosed::composer(&self.workspace, content, &Self::any_keys(), PlanId([0; 16]))?;
@@ -143,9 +146,10 @@ impl Desk {
         let survey = self.surveyor(&composer, Render::Strict, &known).survey(&mut |_| Ok(()), watch)?;
         let excluded = survey.excluded();
         let unfit = survey.unfit(Invalid::Stop);
-        let Survey { rows, planned, .. } = survey;
+        let Survey { rows, planned, summary, .. } = survey;
+        let good = u64::from(planned.batches.recipients());
         let left_out = planned.samples.into_iter().map(LeftOut::from).collect();
-        Ok(Inspection { rows, good: rows - excluded.total(), excluded, left_out, faults, unfit })
+        Ok(Inspection { rows, good, excluded, left_out, summary, faults, unfit })
     }
 
     pub(super) fn surveyor<'a>(
@@ -161,6 +165,7 @@ impl Desk {
             render,
             known,
             recipients_per_message: self.recipients_per_message(),
+            size: self.relays.iter().filter_map(|relay| Some((relay.max_size?, relay.name.clone()))).min(),
         }
     }
 

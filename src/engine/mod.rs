@@ -6,8 +6,9 @@
 //! order:
 //!
 //! - [`desk`](Desk): a campaign and its relays, ready to be worked on;
-//! - [`survey`](Render): goes through the list, and renders every row;
-//! - `edition`: who was written to already; [`prepare`](Planned): freezes a plan; [`report`](PlanReport): foretells it; `whatif`: supposes;
+//! - [`survey`](Render): goes through the list, and renders every row; `gather`: brings the rows of one
+//!   person together; [`summary`](Summary): what it found, by kind;
+//! - `edition`: who was written to already; [`prepare`](Planned): freezes a plan; `frozen`: what it keeps; [`report`](PlanReport): foretells it; `whatif`: supposes;
 //! - [`preview`](Preview): what recipients would get;
 //! - `begin`: from a plan, or a run that stopped, to a run; `ground`: what it stands on; `backlog`: what is
 //!   left to do;
@@ -39,7 +40,9 @@ mod enclosed;
 mod error;
 mod event;
 mod failing;
+mod frozen;
 mod gate;
+mod gather;
 mod ground;
 mod lanes;
 mod orders;
@@ -50,6 +53,7 @@ mod purge;
 mod reading;
 mod rehearsal;
 mod relays;
+mod rendering;
 mod report;
 mod run;
 mod samples;
@@ -60,6 +64,7 @@ mod signing;
 #[cfg(test)]
 mod sim;
 mod steer;
+mod summary;
 mod suppress;
 mod survey;
 #[cfg(test)]
@@ -87,6 +92,7 @@ pub use report::{PlanDay, PlanReport, RelayShare};
 pub use run::Run;
 pub use seen::Seen;
 pub use steer::{Obeyed, Order, steer};
+pub use summary::{Found, RowKind, Summary};
 pub use suppress::{suppress, suppressions};
 pub use survey::{LeftOut, Render};
 pub use told::{Attempt, Filter, Life, Row, deliveries, life};

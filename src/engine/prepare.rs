@@ -3,7 +3,6 @@
 //! A plan is on disk before anything is said about it, and its id names it from then on. Planning takes
 //! no lock: what another process sends meanwhile is heeded when the plan is sent.
 
-use std::collections::BTreeMap;
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::MetadataExt;
@@ -15,15 +14,17 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::compose::Composer;
-use crate::mail::{Attachment, Batches, Content, Mode, PlanId, Source, Wording};
-use crate::store::{History, Plan, PlanHead, PlanWriter, plans, remove_plan};
+use crate::mail::{Attachment, Batches, Content, PlanId, Source};
+use crate::store::{History, Plan, PlanHead, PlanWriter, RowsEach, plans, remove_plan};
 
 use super::desk::Desk;
 use super::domains::domains;
 use super::enclosed::composer;
 use super::error::{EngineError, Unfit};
+use super::frozen::{frozen_content, was_tested};
+use super::rendering::render;
 use super::report::{Frozen, PlanReport};
-use super::survey::{Known, LeftOut, Render, Survey, render};
+use super::survey::{Known, LeftOut, Render, Survey};
 use super::whatif;
 
 /// Recipients of a frozen plan that are rendered together.
@@ -85,6 +86,9 @@ pub(super) struct Origin {
     /// The campaign's `where`.
     #[serde(default)]
     filter: Option<String>,
+    /// Whether each message goes to one domain.
+    #[serde(default)]
+    split_by_domain: bool,
 }
 
 impl Origin {
@@ -123,7 +127,8 @@ impl Desk {
         }
         let batches = survey.planned.batches.clone();
         let list = (self.list_name(), survey.list.to_hex().to_string());
-        let origin = Origin { list, rows: survey.rows, filter: self.filter_text() };
+        let split_by_domain = self.campaign.split_by_domain;
+        let origin = Origin { list, rows: survey.rows, filter: self.filter_text(), split_by_domain };
         let extra = serde_json::to_value(&origin).unwrap_or(Value::Null);
         let head = PlanHead { content: Content::clone(&content), excluded: survey.excluded(), extra };
         let id = self.freeze(writer, head, &batches, survey.planned.order.as_deref())?;
@@ -220,6 +225,9 @@ impl Desk {
         if origin.filter != self.filter_text() {
             edits.push(format!("`where` in campaigns/{}/campaign.toml", self.campaign.name));
         }
+        if origin.split_by_domain != self.campaign.split_by_domain {
+            edits.push(format!("`split_by_domain` in campaigns/{}/campaign.toml", self.campaign.name));
+        }
         Ok(edits)
     }
 
@@ -266,7 +274,7 @@ impl Desk {
         watch: &dyn Fn(u64),
     ) -> Result<(PlanWriter, Survey), EngineError> {
         let content = &self.campaign.content;
-        let mut writer = PlanWriter::create(self.workspace.state_dir())?;
+        let mut writer = PlanWriter::create(self.workspace.state_dir(), rows_each(content))?;
         let survey = self.surveyor(composer, render, known).survey(
             &mut |recipient| {
                 writer.push(recipient)?;
@@ -295,7 +303,7 @@ impl Desk {
         let listed = Batches::Personal { recipients: batches.recipients() };
         let draft = writer.finish(PlanHead { extra: Value::from("draft"), ..head.clone() }, &listed)?;
         let rows = Plan::open(state, draft)?;
-        let mut writer = PlanWriter::create(state)?;
+        let mut writer = PlanWriter::create(state, rows_each(&self.campaign.content))?;
         for place in order {
             writer.push(&rows.recipient(crate::mail::RecipientNo(*place))?)?;
         }
@@ -322,43 +330,8 @@ impl Desk {
     }
 }
 
-/// The content as a plan keeps it: the templates without the files around them, so that an edit of
-/// something else in `campaign.toml` does not make another plan.
-pub(super) fn frozen_content(content: &Content, edition: u32) -> Content {
-    let each = |sources: &BTreeMap<String, Source>| {
-        sources.iter().map(|(name, source)| (name.clone(), bare(source))).collect()
-    };
-    let wording = |wording: &Wording| Wording {
-        subject: bare(&wording.subject),
-        text: wording.text.as_ref().map(bare),
-        html: wording.html.as_ref().map(bare),
-        ..wording.clone()
-    };
-    Content {
-        edition,
-        wordings: content.wordings.iter().map(wording).collect(),
-        subject: bare(&content.subject),
-        text: content.text.as_ref().map(bare),
-        html: content.html.as_ref().map(bare),
-        partials: each(&content.partials),
-        headers: each(&content.headers),
-        name: content.name.as_ref().map(bare),
-        unsubscribe: crate::mail::Unsubscribe {
-            url: content.unsubscribe.url.as_ref().map(bare),
-            mailto: content.unsubscribe.mailto.clone(),
-        },
-        attachments: content.attachments.iter().map(bare_attachment).collect(),
-        ..content.clone()
-    }
-}
-
-fn bare(source: &Source) -> Source {
-    Source::file(source.file.clone(), source.text())
-}
-
-fn bare_attachment(attachment: &Attachment) -> Attachment {
-    let name = attachment.name.as_ref().map(bare);
-    Attachment { file: bare(&attachment.file), name, ..attachment.clone() }
+fn rows_each(content: &Content) -> RowsEach {
+    if content.group_by.is_some() { RowsEach::Several } else { RowsEach::One }
 }
 
 /// Renders everybody of a frozen plan, and counts them by their wording.
@@ -384,18 +357,6 @@ fn check_plan(plan: &Plan, composer: &Composer) -> Result<Vec<u64>, EngineError>
             return Err(Unfit::Unrendered { count, rows: u64::from(plan.len()), samples }.into());
         }
     }
-}
-
-/// Whether the same content was sent through a sandbox before.
-fn was_tested(history: &History, state: &Path, content: &Content) -> bool {
-    let rehearsed = history.runs.iter().rev().filter(|run| run.sandbox && run.campaign == content.campaign);
-    let same = |plan: &Plan| {
-        let then = &plan.head().content;
-        let same_bodies = (&then.subject, &then.text, &then.html, &then.partials, &then.wordings)
-            == (&content.subject, &content.text, &content.html, &content.partials, &content.wordings);
-        same_bodies && then.mode == Mode::clone(&content.mode)
-    };
-    rehearsed.take(10).any(|run| Plan::open(state, run.plan).is_ok_and(|plan| same(&plan)))
 }
 
 fn hash_file(path: &Path) -> io::Result<blake3::Hash> {

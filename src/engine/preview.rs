@@ -14,7 +14,9 @@ use crate::store::History;
 use super::desk::Desk;
 use super::enclosed::composer;
 use super::error::EngineError;
-use super::prepare::{Again, frozen_content};
+use super::frozen::frozen_content;
+use super::gather::{Gather, Gathered};
+use super::prepare::Again;
 use super::told::wording;
 
 /// Whose message is looked at.
@@ -116,7 +118,7 @@ impl Desk {
                 Go::Stop
             })?,
             Choice::Row(row) => self.each(&mut |recipient| {
-                if recipient.row == *row {
+                if recipient.row == *row || recipient.more.iter().any(|line| line.row == *row) {
                     found.push(recipient.clone());
                 }
                 Go::on_while(recipient.row < *row)
@@ -180,14 +182,24 @@ impl Desk {
 
     fn each(&self, visit: &mut dyn FnMut(&Recipient) -> Go) -> Result<(), EngineError> {
         let mut list = List::open(&self.workspace, &self.campaign)?;
+        let mut gather = Gather::new(&self.campaign.content, self.workspace.state_dir())?;
         while let Some(entry) = list.next()? {
             match entry {
-                Entry::Good(recipient) => {
-                    if visit(recipient) == Go::Stop {
-                        break;
-                    }
-                }
+                Entry::Good(recipient) => match &mut gather {
+                    // Rows that belong to nobody are no message.
+                    Some(gather) => drop(gather.add(recipient)?),
+                    None if visit(recipient) == Go::Stop => break,
+                    None => {}
+                },
                 Entry::Invalid { .. } | Entry::Filtered { .. } | Entry::Undecided { .. } => {}
+            }
+        }
+        let Some(gather) = gather else { return Ok(()) };
+        let mut people = gather.finish()?;
+        while let Some(person) = people.next()? {
+            match person {
+                Gathered::Whole(recipient) if visit(&recipient) == Go::Stop => break,
+                Gathered::Whole(_) | Gathered::Torn { .. } => {}
             }
         }
         Ok(())

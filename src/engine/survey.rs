@@ -3,18 +3,20 @@
 //! `check` stops here, `plan` and `send` freeze what comes out. Rendering a row is most of the work, so
 //! every core renders blocks of them, while the list is read on and what is rendered is planned in order.
 
-use std::collections::{HashSet, VecDeque};
-use std::num::NonZeroUsize;
-use std::thread::{self, Scope, ScopedJoinHandle};
+use std::collections::HashSet;
+use std::thread;
 
-use crate::campaign::{Campaign, Entry, List, Workspace};
-use crate::compose::{Composer, RowFault};
-use crate::mail::{AddressKey, Excluded, Mode, Reason, Recipient};
-use crate::plan::{self, Planner, Rules, Standing};
+use crate::campaign::{Campaign, Entry, List, Misfit, Workspace};
+use crate::compose::{Checked, Composer, RowFault};
+use crate::mail::{AddressKey, Excluded, Mode, Reason, Recipient, RelayName};
+use crate::plan::{self, Domains, Planner, Rules, Standing};
 
 use super::edition::Already;
 use super::error::{EngineError, Unfit};
+use super::gather::{Gather, Gathered};
 use super::prepare::Invalid;
+use super::rendering::{Pending, Rendering};
+use super::summary::{RowKind, Summary};
 
 /// Of a hundred rows, so many may be invalid before nobody should go on.
 pub(super) const INVALID_PERCENT: u64 = 5;
@@ -46,6 +48,11 @@ pub struct LeftOut {
 }
 
 impl LeftOut {
+    /// A row that cannot be written to.
+    fn invalid(row: u32, email: &str, what: String) -> Self {
+        Self { row, reason: Reason::Invalid, what, email: email.to_owned() }
+    }
+
     /// The row of `recipient`, which does not render.
     pub(super) fn unrendered(recipient: &Recipient, fault: &RowFault) -> Self {
         let email = recipient.address.as_str().to_owned();
@@ -92,6 +99,8 @@ pub(super) struct Survey {
     pub rows: u64,
     /// Batches, exclusions, and the first rows left out.
     pub planned: plan::Planned,
+    /// What was found, by kind.
+    pub summary: Summary,
     /// Rows that do not render; they are counted among the invalid too.
     pub unrendered: Unrendered,
     /// A hash over the octets of the list's file.
@@ -135,7 +144,7 @@ pub(super) struct Surveyor<'a> {
     pub workspace: &'a Workspace,
     /// Whose list it is.
     pub campaign: &'a Campaign,
-    /// Renders the rows; also tells the variants of grouped mode apart.
+    /// Renders the rows; also tells the messages of grouped mode apart.
     pub composer: &'a Composer,
     /// Whether rows are rendered.
     pub render: Render,
@@ -143,7 +152,12 @@ pub(super) struct Surveyor<'a> {
     pub known: &'a Known,
     /// The most recipients a batch may have.
     pub recipients_per_message: u32,
+    /// The size that the relays take, and whose it is: the smallest.
+    pub size: Option<(u64, RelayName)>,
 }
+
+/// What is done with everybody who is written to.
+type Take<'a> = &'a mut dyn FnMut(&Recipient) -> Result<(), EngineError>;
 
 impl Surveyor<'_> {
     /// Goes through the list; `take` is given everybody who is written to, in the order of the list, and
@@ -151,172 +165,215 @@ impl Surveyor<'_> {
     ///
     /// # Errors
     /// What is wrong with the list as such, or with what `take` does.
-    pub(super) fn survey(
-        &self,
-        take: &mut dyn FnMut(&Recipient) -> Result<(), EngineError>,
-        watch: &dyn Fn(u64),
-    ) -> Result<Survey, EngineError> {
-        thread::scope(|scope| self.go_through(&mut Rendering::new(scope, self.composer), take, watch))
+    pub(super) fn survey(&self, take: Take<'_>, watch: &dyn Fn(u64)) -> Result<Survey, EngineError> {
+        let rules = Rules {
+            mode: self.campaign.content.mode,
+            recipients_per_message: self.recipients_per_message,
+            domains: if self.campaign.split_by_domain { Domains::Apart } else { Domains::Together },
+        };
+        thread::scope(|scope| {
+            let course = Course {
+                surveyor: self,
+                rendering: Rendering::new(scope, self.composer),
+                block: Vec::new(),
+                lines: 0,
+                planner: Planner::new(rules),
+                summary: Summary::default(),
+                unrendered: Unrendered::default(),
+                take,
+            };
+            course.go_through(watch)
+        })
     }
 
-    fn go_through<'env>(
-        &self,
-        rendering: &mut Rendering<'_, 'env>,
-        take: &mut dyn FnMut(&Recipient) -> Result<(), EngineError>,
-        watch: &dyn Fn(u64),
-    ) -> Result<Survey, EngineError> {
-        let mut list = List::open(self.workspace, self.campaign)?;
-        let mode = self.campaign.content.mode;
-        let mut planner = Planner::new(Rules { mode, recipients_per_message: self.recipients_per_message });
-        let mut block = Vec::new();
+    /// Whether rows are rendered, be it only to tell messages apart.
+    fn renders(&self) -> bool {
+        self.render == Render::Strict || self.campaign.content.mode == Mode::Grouped
+    }
+}
+
+/// A list that is being gone through.
+struct Course<'a, 'scope, 'env> {
+    surveyor: &'a Surveyor<'a>,
+    rendering: Rendering<'scope, 'env>,
+    /// The recipients that are rendered next, and the rows they have.
+    block: Vec<Recipient>,
+    lines: usize,
+    planner: Planner,
+    summary: Summary,
+    unrendered: Unrendered,
+    take: Take<'a>,
+}
+
+impl Course<'_, '_, '_> {
+    fn go_through(mut self, watch: &dyn Fn(u64)) -> Result<Survey, EngineError> {
+        let Surveyor { workspace, campaign, .. } = self.surveyor;
+        let mut list = List::open(workspace, campaign)?;
+        let mut gather = Gather::new(&campaign.content, workspace.state_dir())?;
         let mut rows = 0_u64;
-        let mut unrendered = Unrendered::default();
         while let Some(entry) = list.next()? {
             rows += 1;
-            match entry {
-                Entry::Good(recipient) => match self.render {
-                    Render::Strict => block.push(recipient.clone()),
-                    Render::No => self.offer(&mut planner, recipient, take)?,
-                },
-                Entry::Invalid { row, email, what } => {
-                    planner.exclude(row, Reason::Invalid, &email, &what);
+            match (entry, &mut gather) {
+                (Entry::Good(recipient), None) => self.row(recipient)?,
+                (Entry::Good(recipient), Some(gather)) => {
+                    if let Err(ownerless) = gather.add(recipient)? {
+                        let email = recipient.address.as_str();
+                        self.unrendered(
+                            RowKind::Torn,
+                            LeftOut::invalid(recipient.row, email, ownerless.what),
+                        );
+                    }
                 }
-                Entry::Filtered { row } => planner.exclude(row, Reason::Filtered, "", ""),
-                Entry::Undecided { row, email, what } => {
-                    planner.exclude(row, Reason::Filtered, &email, &what);
+                (Entry::Invalid { row, email, misfit, what }, None) => {
+                    self.exclude(RowKind::Misfit(misfit), LeftOut::invalid(row, &email, what));
+                }
+                (Entry::Invalid { row, email, misfit, what }, Some(gather)) => {
+                    let left_out = LeftOut::invalid(row, &email, what);
+                    // Somebody's message may lack this row.
+                    if misfit == Misfit::Address && gather.by_address() {
+                        self.exclude(RowKind::Misfit(misfit), left_out);
+                    } else {
+                        self.unrendered(RowKind::Misfit(misfit), left_out);
+                    }
+                }
+                (Entry::Filtered { row }, _) => {
+                    let reason = Reason::Filtered;
+                    let left_out = LeftOut { row, reason, what: String::new(), email: String::new() };
+                    self.exclude(RowKind::LeftOut(reason), left_out);
+                }
+                (Entry::Undecided { row, email, what }, _) => {
+                    self.exclude(RowKind::Undecided, LeftOut { row, reason: Reason::Filtered, what, email });
                 }
             }
-            if block.len() == BLOCK {
-                rendering.begin(std::mem::take(&mut block));
-                while let Some(rendered) = rendering.next(Pending::AsManyAsCores) {
-                    self.settle(&mut planner, &rendered, &mut unrendered, take)?;
-                }
-            }
-            if rows.is_multiple_of(2 * BLOCK as u64) {
+            if gather.is_none() && rows.is_multiple_of(2 * BLOCK as u64) {
                 watch(rows);
             }
         }
-        rendering.begin(block);
-        while let Some(rendered) = rendering.next(Pending::None) {
-            self.settle(&mut planner, &rendered, &mut unrendered, take)?;
+        if let Some(gather) = gather {
+            self.people(gather, watch)?;
         }
+        self.render_block(Pending::None)?;
         watch(rows);
-        let hash = list.hash().expect("the list was read to its end");
-        Ok(Survey { rows, planned: planner.finish(), unrendered, list: hash })
+        let list = list.hash().expect("the list was read to its end");
+        let Self { planner, summary, unrendered, .. } = self;
+        Ok(Survey { rows, planned: planner.finish(), summary, unrendered, list })
     }
 
-    /// Offers whoever of a block can be written to.
-    fn settle(
-        &self,
-        planner: &mut Planner,
-        rendered: &[(Recipient, Option<RowFault>)],
-        unrendered: &mut Unrendered,
-        take: &mut dyn FnMut(&Recipient) -> Result<(), EngineError>,
-    ) -> Result<(), EngineError> {
-        for (recipient, fault) in rendered {
-            let Some(fault) = fault else {
-                self.offer(planner, recipient, take)?;
-                continue;
-            };
-            let left_out = LeftOut::unrendered(recipient, fault);
-            planner.exclude(left_out.row, left_out.reason, &left_out.email, &left_out.what);
-            if unrendered.samples.len() < SHOWN {
-                unrendered.samples.push(left_out);
+    /// Goes on with the rows that were gathered, person by person.
+    fn people(&mut self, gather: Gather, watch: &dyn Fn(u64)) -> Result<(), EngineError> {
+        let mut people = gather.finish()?;
+        let mut seen = 0_u64;
+        while let Some(person) = people.next()? {
+            let before = seen;
+            match person {
+                Gathered::Whole(recipient) => {
+                    seen += 1 + recipient.more.len() as u64;
+                    self.row(&recipient)?;
+                }
+                Gathered::Torn { rows, email, what } => {
+                    seen += rows.len() as u64;
+                    for row in rows {
+                        self.unrendered(RowKind::Torn, LeftOut::invalid(row, &email, what.clone()));
+                    }
+                }
             }
-            unrendered.count += 1;
+            if before / (2 * BLOCK as u64) != seen / (2 * BLOCK as u64) {
+                watch(seen);
+            }
         }
         Ok(())
     }
 
-    fn offer(
-        &self,
-        planner: &mut Planner,
-        recipient: &Recipient,
-        take: &mut dyn FnMut(&Recipient) -> Result<(), EngineError>,
-    ) -> Result<(), EngineError> {
-        let standing =
-            if self.known.is_empty() { Standing::Free } else { self.known.standing(recipient.address.key()) };
-        let variant = match self.campaign.content.mode {
-            Mode::Personal => None,
-            Mode::Grouped => Some(self.composer.variant(recipient)),
-        };
-        match planner.offer(recipient, standing, variant) {
-            Ok(()) => take(recipient),
-            // Counted by the planner.
-            Err(_) => Ok(()),
+    /// Somebody whose rows are in order.
+    fn row(&mut self, recipient: &Recipient) -> Result<(), EngineError> {
+        if !self.surveyor.renders() {
+            return self.offer(recipient, None);
         }
-    }
-}
-
-/// Rows, and what is wrong with each.
-type Rendered = Vec<(Recipient, Option<RowFault>)>;
-
-/// How many blocks may be under way when another is wanted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Pending {
-    /// So many that no core is idle.
-    AsManyAsCores,
-    /// None: the rest is wanted.
-    None,
-}
-
-/// Blocks that are being rendered, each by a thread of its own; they come back in their order.
-struct Rendering<'scope, 'env> {
-    scope: &'scope Scope<'scope, 'env>,
-    composer: &'env Composer,
-    cores: usize,
-    under_way: VecDeque<ScopedJoinHandle<'scope, Rendered>>,
-}
-
-impl<'scope, 'env> Rendering<'scope, 'env> {
-    fn new(scope: &'scope Scope<'scope, 'env>, composer: &'env Composer) -> Self {
-        Self { scope, composer, cores: cores(), under_way: VecDeque::new() }
+        self.lines += 1 + recipient.more.len();
+        self.block.push(recipient.clone());
+        if self.lines >= BLOCK { self.render_block(Pending::AsManyAsCores) } else { Ok(()) }
     }
 
-    /// Begins to render a block.
-    fn begin(&mut self, rows: Vec<Recipient>) {
-        let composer = self.composer;
-        let check = move |row| inspect(composer, row);
-        self.under_way.push_back(self.scope.spawn(move || rows.into_iter().map(check).collect()));
-    }
-
-    /// The first block that was begun, once it is rendered; none while no more are under way than may be.
-    fn next(&mut self, pending: Pending) -> Option<Rendered> {
-        let may_be = match pending {
-            Pending::AsManyAsCores => self.cores,
-            Pending::None => 0,
-        };
-        if self.under_way.len() <= may_be {
-            return None;
-        }
-        let first = self.under_way.pop_front()?;
-        Some(first.join().expect("rendering does not panic"))
-    }
-}
-
-/// Renders a row, and puts the seal of its own files behind its cells.
-fn inspect(composer: &Composer, mut row: Recipient) -> (Recipient, Option<RowFault>) {
-    match composer.check(&row) {
-        Ok(inspected) => {
-            if let Some(seal) = inspected.seal {
-                row.fields.push(&seal);
+    fn render_block(&mut self, pending: Pending) -> Result<(), EngineError> {
+        self.lines = 0;
+        self.rendering.begin(std::mem::take(&mut self.block));
+        while let Some(rendered) = self.rendering.next(pending) {
+            for (recipient, checked) in &rendered {
+                self.settle(recipient, checked)?;
             }
-            (row, None)
         }
-        Err(fault) => (row, Some(fault)),
+        Ok(())
     }
-}
 
-fn cores() -> usize {
-    thread::available_parallelism().map_or(1, NonZeroUsize::get)
-}
+    /// Offers somebody who was rendered, if there is a message for them.
+    fn settle(
+        &mut self,
+        recipient: &Recipient,
+        checked: &Result<Checked, RowFault>,
+    ) -> Result<(), EngineError> {
+        match checked {
+            Ok(checked) => {
+                self.heed(recipient, checked);
+                self.offer(recipient, checked.variant)
+            }
+            Err(fault) if self.surveyor.render == Render::Strict => {
+                self.unrendered(RowKind::Message(fault.kind), LeftOut::unrendered(recipient, fault));
+                Ok(())
+            }
+            // Nobody asked yet; whoever sends will.
+            Err(_) => self.offer(recipient, None),
+        }
+    }
 
-/// What is wrong with each of `rows`, rendered on every core.
-pub(super) fn render(composer: &Composer, rows: &[Recipient]) -> Vec<Option<RowFault>> {
-    let share = rows.len().div_ceil(cores()).max(1);
-    thread::scope(|scope| {
-        let check = |part: &[Recipient]| part.iter().map(|row| composer.check(row).err()).collect::<Vec<_>>();
-        let workers: Vec<_> = rows.chunks(share).map(|part| scope.spawn(move || check(part))).collect();
-        workers.into_iter().flat_map(|worker| worker.join().expect("rendering does not panic")).collect()
-    })
+    /// Counts what is worth a look in a message.
+    fn heed(&mut self, recipient: &Recipient, checked: &Checked) {
+        for finding in &checked.findings {
+            let kind = RowKind::Message(finding.kind);
+            self.summary.add(kind, || LeftOut::unrendered(recipient, finding));
+        }
+        if let Some((limit, relay)) = &self.surveyor.size
+            && checked.octets as u64 > *limit
+        {
+            self.summary.add(RowKind::OverSize, || {
+                let what =
+                    format!("the message has {} octets, and {relay} takes {limit} at most", checked.octets);
+                LeftOut::invalid(recipient.row, recipient.address.as_str(), what)
+            });
+        }
+    }
+
+    fn offer(&mut self, recipient: &Recipient, variant: Option<u128>) -> Result<(), EngineError> {
+        let known = self.surveyor.known;
+        let standing =
+            if known.is_empty() { Standing::Free } else { known.standing(recipient.address.key()) };
+        match self.planner.offer(recipient, standing, variant) {
+            Ok(()) => (self.take)(recipient),
+            // Counted by the planner.
+            Err(reason) => {
+                self.summary.add(RowKind::LeftOut(reason), || LeftOut {
+                    row: recipient.row,
+                    reason,
+                    what: String::new(),
+                    email: recipient.address.as_str().to_owned(),
+                });
+                Ok(())
+            }
+        }
+    }
+
+    /// Counts a row that is not written to.
+    fn exclude(&mut self, kind: RowKind, left_out: LeftOut) {
+        let LeftOut { row, reason, what, email } = &left_out;
+        self.planner.exclude(*row, *reason, email, what);
+        self.summary.add(kind, || left_out);
+    }
+
+    /// The same, of a row without which nobody should go on.
+    fn unrendered(&mut self, kind: RowKind, left_out: LeftOut) {
+        if self.unrendered.samples.len() < SHOWN {
+            self.unrendered.samples.push(left_out.clone());
+        }
+        self.unrendered.count += 1;
+        self.exclude(kind, left_out);
+    }
 }

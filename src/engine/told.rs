@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use crate::campaign::Workspace;
 use crate::compose::{Composer, Keys};
 use crate::mail::{
-    Address, BatchId, Batches, Class, Content, Phase, Reason, Recipient, RecipientNo, RunNo, State,
+    Address, BatchId, Batches, Class, Content, Fields, Phase, Reason, Recipient, RecipientNo, RunNo, State,
     Suppression,
 };
 use crate::store::{self, Delivered, Happening, History, Plan, Said, Suppressions};
@@ -182,6 +182,8 @@ pub struct Life {
     pub state: State,
     /// Columns and cells.
     pub fields: Vec<(String, String)>,
+    /// Where the campaign gathers rows: the other rows of the same person, with their columns and cells.
+    pub more: Vec<(u32, Vec<(String, String)>)>,
     /// What happened, oldest first.
     pub attempts: Vec<Attempt>,
     /// The Message-ID.
@@ -220,13 +222,15 @@ pub fn life(workspace: &Workspace, campaign: &str, address: &Address) -> Result<
     let events = history.life(run.no, place)?;
     let teller = Teller::new(workspace, &plan, run.no)?;
     let suppressed = Suppressions::read(state)?.list()?.into_iter().find(|entry| entry.address.key() == key);
-    let columns = plan.head().content.columns.iter().cloned();
+    let columns = &plan.head().content.columns;
+    let named = |cells: &Fields| columns.iter().cloned().zip(cells.iter().map(str::to_owned)).collect();
     let (variant, language) = wording(&teller.content, &recipient);
     Ok(Some(Life {
         row: recipient.row,
         email: recipient.address.to_string(),
         state: run.states.get(place.index()).copied().unwrap_or_default(),
-        fields: columns.zip(recipient.fields.iter().map(str::to_owned)).collect(),
+        fields: named(&recipient.fields),
+        more: recipient.more.iter().map(|line| (line.row, named(&line.fields))).collect(),
         message_id: teller.message_id(place, events.last()),
         attempts: events.into_iter().filter_map(attempt).collect(),
         suppressed,

@@ -53,7 +53,7 @@ pub use outcome::{
     Verdict,
 };
 pub use plan::{Attachment, Content, Excluded, Image, Making, Mode, PlanId, Reason, Source, Unsubscribe};
-pub use recipient::{Fields, Recipient, RecipientNo};
+pub use recipient::{Fields, Line, Recipient, RecipientNo};
 pub use relay::{Account, RelayName, RelayNo};
 pub use reply::{Enhanced, Phase, Reply};
 pub use retry_after::RetryAfter;

@@ -199,6 +199,10 @@ pub struct Content {
     /// What is made of the HTML body.
     #[serde(default)]
     pub making: Making,
+    /// The column by which several rows become one message, with `rows` in its templates; none: each row is
+    /// a message of its own.
+    #[serde(default)]
+    pub group_by: Option<String>,
 }
 
 /// Why a row of the list is not written to.

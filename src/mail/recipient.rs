@@ -31,6 +31,26 @@ pub struct Recipient {
     pub address: Address,
     /// The cells, one for each column of the list, the address's own among them.
     pub fields: Fields,
+    /// Where the campaign gathers rows (`group_by`): the other rows of the same person, in the order of the
+    /// list. Plans keep them apart from the rest.
+    #[serde(skip)]
+    pub more: Vec<Line>,
+}
+
+/// One more row of the same person.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Line {
+    /// The row in the list's file.
+    pub row: u32,
+    /// The cells, one for each column of the list.
+    pub fields: Fields,
+}
+
+impl Recipient {
+    /// The cells of all rows of the person, the first row first.
+    pub fn lines(&self) -> impl Iterator<Item = &Fields> {
+        std::iter::once(&self.fields).chain(self.more.iter().map(|line| &line.fields))
+    }
 }
 
 /// The cells of one row in one allocation.

@@ -176,6 +176,7 @@ mod tests {
             eight_bit: false,
             wordings,
             variants,
+            group_by: None,
             language_column: Some(1),
             attachments: Vec::new(),
             images: Vec::new(),
@@ -190,6 +191,7 @@ mod tests {
             row: 2,
             address: Address::parse(&address).expect("an address"),
             fields: [address.as_str(), language].into_iter().collect(),
+            more: Vec::new(),
         }
     }
 

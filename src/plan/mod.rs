@@ -14,4 +14,4 @@ mod planner;
 mod variants;
 
 pub use capacity::{Exposure, state_bytes, uncertain_bound};
-pub use planner::{LeftOut, Planned, Planner, Rules, Standing};
+pub use planner::{Domains, LeftOut, Planned, Planner, Rules, Standing};

@@ -7,7 +7,7 @@
 use hashbrown::HashTable;
 use hashbrown::hash_table::Entry;
 
-use crate::mail::{Batches, Excluded, Mode, Reason, Recipient};
+use crate::mail::{Address, Batches, Excluded, Mode, Reason, Recipient};
 
 use super::variants::Variants;
 
@@ -25,6 +25,18 @@ pub struct Rules {
     /// The most recipients a batch may have, from 1: the smallest limit of the campaign's relays. Means
     /// nothing in personal mode.
     pub recipients_per_message: u32,
+    /// Whether recipients at different domains may share a batch. Means nothing in personal mode.
+    pub domains: Domains,
+}
+
+/// Whether recipients at different domains may share a batch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Domains {
+    /// They may.
+    #[default]
+    Together,
+    /// Each batch goes to one domain.
+    Apart,
 }
 
 /// What is known of an address before it is planned.
@@ -108,7 +120,10 @@ impl Planner {
         } else {
             match standing {
                 Standing::Free => {
-                    self.take(variant);
+                    self.take(match self.rules.domains {
+                        Domains::Together => variant,
+                        Domains::Apart => variant.map(|variant| at_domain(variant, &recipient.address)),
+                    });
                     return Ok(());
                 }
                 Standing::Suppressed => Reason::Suppressed,
@@ -166,6 +181,13 @@ impl Planner {
     }
 }
 
+/// What tells the messages to one domain apart, and from those to others.
+fn at_domain(variant: u128, address: &Address) -> u128 {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(&variant.to_be_bytes()).update(address.domain().to_ascii_lowercase().as_bytes());
+    u128::from_be_bytes(*hasher.finalize().as_bytes().first_chunk().expect("a hash has 32 octets"))
+}
+
 fn low_bits(key: u128) -> u64 {
     let octets = key.to_be_bytes();
     let (_, last) = octets.split_last_chunk::<8>().expect("sixteen octets end with eight");
@@ -177,15 +199,14 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::mail::Address;
 
     fn recipient(row: u32, address: &str) -> Recipient {
         let address = Address::parse(address).expect("an address");
-        Recipient { row, fields: [address.as_str()].into_iter().collect(), address }
+        Recipient { row, fields: [address.as_str()].into_iter().collect(), address, more: Vec::new() }
     }
 
     fn personal() -> Planner {
-        Planner::new(Rules { mode: Mode::Personal, recipients_per_message: 1 })
+        Planner::new(Rules { mode: Mode::Personal, recipients_per_message: 1, domains: Domains::Together })
     }
 
     #[test]
@@ -233,13 +254,27 @@ mod tests {
         assert_eq!(plan.excluded.total(), 999);
     }
 
+    #[test]
+    fn domains_that_are_kept_apart_share_no_batch() {
+        let rules = Rules { mode: Mode::Grouped, recipients_per_message: 10, domains: Domains::Apart };
+        let mut planner = Planner::new(rules);
+        let rows = [("a@x.example", 1), ("b@y.example", 1), ("c@X.example", 1), ("d@x.example", 2)];
+        for (row, (address, variant)) in (2_u32..).zip(rows) {
+            planner.offer(&recipient(row, address), Standing::Free, Some(variant)).expect("free");
+        }
+        let plan = planner.finish();
+        assert_eq!(plan.order, Some(vec![0, 2, 1, 3]));
+        assert_eq!(plan.batches, Batches::Grouped { recipients: 4, starts: vec![0, 2, 3] });
+    }
+
     proptest! {
         #[test]
         fn everybody_is_in_one_batch_or_left_out_once(
             offers in prop::collection::vec((0_u16..60, 0_u8..8, 0_u128..4), 0..200),
             limit in 0_u32..9,
         ) {
-            let mut planner = Planner::new(Rules { mode: Mode::Grouped, recipients_per_message: limit });
+            let (mode, domains) = (Mode::Grouped, Domains::Together);
+            let mut planner = Planner::new(Rules { mode, recipients_per_message: limit, domains });
             let mut taken = Vec::new();
             for (row, (who, standing, variant)) in (2_u32..).zip(&offers) {
                 let standing = match standing {

@@ -19,6 +19,7 @@
 //! - [`store`](Store): all of it behind the lock, for the engine;
 //! - [`history`](History), `teller`: reading without the lock;
 //! - `plans`, [`plan`](Plan): frozen plans, written and read; [`purge`](purge_plan): what is left of them;
+//!   [`scratch`](Scratch): rows on their way into one;
 //! - [`suppressions`](Suppressions): those who must never be written to;
 //! - `witness`: what became durable, for whoever judges a simulation;
 //! - [`examine`](examine()): whether all of it is sound; [`export`](export()): the journal for people;
@@ -60,6 +61,7 @@ mod purge;
 mod record;
 mod recorder;
 mod scan;
+mod scratch;
 mod settle;
 #[expect(clippy::module_inception, reason = "the room is named after what the engine holds of it")]
 mod store;
@@ -85,9 +87,10 @@ pub use journal::Pace;
 pub use keys::{Keys, Seal};
 pub use note::Note;
 pub use plan::Plan;
-pub use plans::{PlanHead, PlanWriter, plans};
+pub use plans::{PlanHead, PlanWriter, RowsEach, plans};
 pub use purge::{PurgedHead, PurgedPlan, Removed, finish_purges, purge_plan, remove_folder, remove_plan};
 pub use record::{EndReason, Resolve};
+pub use scratch::Scratch;
 pub use settle::{Fate, RunStart};
 pub use store::{Indexing, Options, Store};
 pub use suppressions::{Editing, Suppressions};

@@ -13,7 +13,7 @@ use std::time::SystemTime;
 use crate::mail::{Batches, PlanId, Recipient, RecipientNo};
 
 use super::error::StoreError;
-use super::plans::{PlanFile, PlanHead, ROWS_TITLE, pieces};
+use super::plans::{PlanFile, PlanHead, RowsEach, pieces};
 use super::purge::PurgedPlan;
 
 /// Rows that are read together.
@@ -29,6 +29,7 @@ pub struct Plan {
     head: PlanHead,
     batches: Batches,
     rows_hash: String,
+    each: RowsEach,
     rows: File,
     index: File,
     kept: Mutex<Vec<Arc<Rows>>>,
@@ -38,6 +39,7 @@ pub struct Plan {
 #[derive(Debug)]
 struct Rows {
     block: u32,
+    each: RowsEach,
     octets: Vec<u8>,
     /// Where each row begins in `octets`, and where the last ends.
     bounds: Vec<usize>,
@@ -72,12 +74,14 @@ impl Plan {
             File::open(&path).map_err(|error| StoreError::io("open", &path, error))
         };
         let batches = read_batches(&folder, &file)?;
+        let rows = open("rows")?;
         let plan = Self {
             id,
             head: file.head,
             batches,
             rows_hash: file.rows,
-            rows: open("rows")?,
+            each: rows_each(&rows, &folder.join("rows"))?,
+            rows,
             index: open("rows.index")?,
             kept: Mutex::new(Vec::new()),
             folder: folder.clone(),
@@ -92,12 +96,6 @@ impl Plan {
         let found = self.index.metadata().map_err(|error| StoreError::io("read", &path, error))?.len();
         if found != (u64::from(self.len()) + 1) * 8 {
             return Err(StoreError::Damaged { file: path, offset: found, what: "another number of rows" });
-        }
-        let mut title = [0; ROWS_TITLE.len()];
-        let path = self.folder.join("rows");
-        self.rows.read_exact_at(&mut title, 0).map_err(|error| StoreError::io("read", &path, error))?;
-        if title != ROWS_TITLE {
-            return Err(StoreError::Newer { file: path, version: title[7] });
         }
         Ok(())
     }
@@ -182,7 +180,8 @@ impl Plan {
         let mut octets = vec![0; octets];
         self.rows.read_exact_at(&mut octets, first).map_err(failed)?;
         let within = |bound: &u64| usize::try_from(bound - first).expect("not beyond what was just read");
-        Ok(Rows { block: recipients.start / BLOCK, octets, bounds: bounds.iter().map(within).collect() })
+        let (block, each) = (recipients.start / BLOCK, self.each);
+        Ok(Rows { block, each, octets, bounds: bounds.iter().map(within).collect() })
     }
 
     /// The recipients of a range of places, in order; reads ahead and keeps one block.
@@ -219,8 +218,19 @@ impl Rows {
     fn row(&self, row: u32) -> Option<Recipient> {
         let row = row as usize;
         let octets = self.octets.get(*self.bounds.get(row)?..*self.bounds.get(row + 1)?)?;
-        postcard::from_bytes(octets).ok()
+        let (recipient, rest) = postcard::take_from_bytes::<Recipient>(octets).ok()?;
+        match self.each {
+            RowsEach::One => Some(recipient),
+            RowsEach::Several => Some(Recipient { more: postcard::from_bytes(rest).ok()?, ..recipient }),
+        }
     }
+}
+
+/// How the file of rows is written, by its title.
+fn rows_each(rows: &File, path: &Path) -> Result<RowsEach, StoreError> {
+    let mut title = [0; 8];
+    rows.read_exact_at(&mut title, 0).map_err(|error| StoreError::io("read", path, error))?;
+    RowsEach::titled(title).ok_or_else(|| StoreError::Newer { file: path.to_owned(), version: title[7] })
 }
 
 fn read_batches(folder: &Path, file: &PlanFile) -> Result<Batches, StoreError> {

@@ -1,7 +1,8 @@
 //! Frozen plans: `.mailrun/plans/ID/`, written once and never changed.
 //!
 //! - `plan.json`: what decides the octets of the messages, and what was left out ([`PlanHead`]);
-//! - `rows`: the recipients in postcard, back to back behind eight octets that name the format;
+//! - `rows`: the recipients in postcard, back to back behind eight octets that name the format; each with its
+//!   other rows behind it where the campaign gathers rows;
 //! - `rows.index`: where each row begins, and where the last ends, as u64 little-endian;
 //! - `batches`: in grouped mode, the first recipient of each batch, as u32 little-endian.
 //!
@@ -22,8 +23,31 @@ use super::error::StoreError;
 use super::folder::{Folder, make_folder, new_file, sync_parent};
 use super::postcard_tail::write_postcard;
 
-/// The first octets of `rows`: a name and the version of the format.
-pub(super) const ROWS_TITLE: [u8; 8] = *b"mrrows\0\x01";
+/// How many rows of the list a recipient of a plan may have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RowsEach {
+    /// One.
+    One,
+    /// Any number, as the campaign gathers rows.
+    Several,
+}
+
+impl RowsEach {
+    /// The first octets of `rows`: a name and the version of the format. In the second a recipient is followed
+    /// by their other rows, which a mailrun that knows the first alone would pass over.
+    pub(super) const fn title(self) -> [u8; 8] {
+        match self {
+            Self::One => *b"mrrows\0\x01",
+            Self::Several => *b"mrrows\0\x02",
+        }
+    }
+
+    /// Those whose title this is.
+    pub(super) fn titled(title: [u8; 8]) -> Option<Self> {
+        [Self::One, Self::Several].into_iter().find(|rows| rows.title() == title)
+    }
+}
+
 /// The version of `plan.json`.
 const VERSION: u8 = 1;
 /// How much is gathered before it is written.
@@ -58,6 +82,7 @@ pub(super) struct PlanFile {
 pub struct PlanWriter {
     plans: PathBuf,
     folder: PathBuf,
+    each: RowsEach,
     rows: BufWriter<File>,
     index: BufWriter<File>,
     hasher: blake3::Hasher,
@@ -73,7 +98,7 @@ impl PlanWriter {
     ///
     /// # Errors
     /// The folder may not be used, or is full or read-only.
-    pub fn create(state: &Path) -> Result<Self, StoreError> {
+    pub fn create(state: &Path, each: RowsEach) -> Result<Self, StoreError> {
         /// Tells the plans apart that one process writes at once.
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let (prepared, _) = Folder::prepare(state)?;
@@ -84,10 +109,10 @@ impl PlanWriter {
         make_folder(&folder)?;
         let rows = BufWriter::with_capacity(BUFFER, new_file(&folder.join("rows"))?);
         let index = BufWriter::with_capacity(BUFFER, new_file(&folder.join("rows.index"))?);
-        let pending = ROWS_TITLE.to_vec();
-        let offset = ROWS_TITLE.len() as u64;
+        let pending = each.title().to_vec();
+        let offset = pending.len() as u64;
         let hasher = blake3::Hasher::new();
-        Ok(Self { plans, folder, rows, index, hasher, pending, offset, count: 0, kept: false })
+        Ok(Self { plans, folder, each, rows, index, hasher, pending, offset, count: 0, kept: false })
     }
 
     /// Adds the next recipient, in batch order, and says their place.
@@ -101,6 +126,10 @@ impl PlanWriter {
         let before = self.pending.len();
         let begins = self.offset.to_le_bytes();
         write_postcard(recipient, &mut self.pending);
+        match self.each {
+            RowsEach::One => debug_assert!(recipient.more.is_empty(), "a plan of single rows"),
+            RowsEach::Several => write_postcard(&recipient.more, &mut self.pending),
+        }
         self.offset += (self.pending.len() - before) as u64;
         self.count = next;
         self.index.write_all(&begins).map_err(|error| self.failed(error))?;

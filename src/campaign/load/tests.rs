@@ -200,7 +200,8 @@ fn every_setting_that_is_wrong_is_told_at_its_place() {
             "4:11: the list has no column `contry` (did you mean `country`?)",
         ),
         ("[list]\nsplit = { country = \"\" }", "4:21: a separator cannot be empty"),
-        ("[list]\ngroup_by = \"country\"", "4:1: `group_by` is not in this version of mailrun"),
+        ("[list]\ngroup_by = \"contry\"", "4:12: the list has no column `contry` (did you mean `country`?)"),
+        ("[send]\nsplit_by_domain = true", "4:19: `split_by_domain` means something in grouped mode only"),
         (
             "[defaults]\nfrist_name = \"there\"",
             "4:1: the list has no column `frist_name` (did you mean `first_name`?)",

@@ -33,7 +33,7 @@ fn rows(octets: &[u8], settings: &ListSettings) -> Result<Vec<String>, CampaignE
                 let cells: Vec<&str> = recipient.fields.iter().collect();
                 format!("{} {} {}", recipient.row, recipient.address, cells.join("|"))
             }
-            Entry::Invalid { row, email, what } => format!("{row}! {what} ({email})"),
+            Entry::Invalid { row, email, what, .. } => format!("{row}! {what} ({email})"),
             Entry::Filtered { row } => format!("{row}-"),
             Entry::Undecided { row, email, what } => format!("{row}?{email}: {what}"),
         });

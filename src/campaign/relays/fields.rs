@@ -302,3 +302,9 @@ pub(super) fn sandbox(text: &RelayText, preset: Preset, sheet: &mut Sheet) -> Op
     }
     Some(SandboxText { table: typed.get_ref().clone(), place })
 }
+
+/// A number of octets: `64MiB`, `10MB`.
+pub(super) fn size(text: &str) -> Result<u64, Wrong> {
+    let read = text.parse::<bytesize::ByteSize>().map(|size| size.as_u64());
+    read.map_err(|_| Wrong::new(format!("{text:?} is not a size")).hint("write it like 64MiB"))
+}

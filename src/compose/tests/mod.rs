@@ -16,6 +16,7 @@ mod findings;
 mod messages;
 mod oracle;
 mod properties;
+mod rows;
 
 fn source(text: &str) -> Source {
     Source::file("t.hbs", text)
@@ -65,6 +66,7 @@ fn content() -> Content {
         images: Vec::new(),
         language: None,
         making: Making::default(),
+        group_by: None,
     }
 }
 
@@ -73,6 +75,7 @@ fn row(cells: [&str; 4]) -> Recipient {
         row: 7,
         address: address("ada@example.org"),
         fields: ["ada@example.org"].into_iter().chain(cells).collect(),
+        more: Vec::new(),
     }
 }
 

@@ -5,10 +5,10 @@ use std::fs;
 use std::path::Path;
 
 use crate::mail::{
-    Address, Batches, Content, Excluded, Fields, Mailbox, Making, Mode, Recipient, RecipientNo, Source,
+    Address, Batches, Content, Excluded, Fields, Line, Mailbox, Making, Mode, Recipient, RecipientNo, Source,
     Unsubscribe,
 };
-use crate::store::{Plan, PlanHead, PlanWriter, StoreError, plans, remove_plan};
+use crate::store::{Plan, PlanHead, PlanWriter, RowsEach, StoreError, plans, remove_plan};
 
 pub(super) fn copy_folder(from: &Path, to: &Path) {
     fs::create_dir_all(to).unwrap();
@@ -52,6 +52,7 @@ fn head(excluded: u64) -> PlanHead {
         images: Vec::new(),
         language: None,
         making: Making::default(),
+        group_by: None,
     };
     let excluded = Excluded { duplicate: excluded, ..Excluded::default() };
     PlanHead { content, excluded, extra: serde_json::json!({ "list": "recipients.csv" }) }
@@ -61,11 +62,11 @@ pub(super) fn recipient(number: u32) -> Recipient {
     let address = Address::parse(&format!("r{number}@example.com")).unwrap();
     let name = format!("Łódź {number}");
     let fields: Fields = [address.as_str(), name.as_str()].into_iter().collect();
-    Recipient { row: number + 2, address, fields }
+    Recipient { row: number + 2, address, fields, more: Vec::new() }
 }
 
 pub(super) fn write(state: &Path, count: u32, excluded: u64, batches: &Batches) -> crate::mail::PlanId {
-    let mut writer = PlanWriter::create(state).unwrap();
+    let mut writer = PlanWriter::create(state, RowsEach::One).unwrap();
     for number in 0..count {
         assert_eq!(writer.push(&recipient(number)).unwrap(), RecipientNo(number));
     }
@@ -92,6 +93,40 @@ fn recipients_are_read_by_place_and_in_order() {
 }
 
 #[test]
+fn several_rows_of_one_person_come_back_and_are_not_taken_for_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let state = folder.path().join(".mailrun");
+    let mut writer = PlanWriter::create(&state, RowsEach::Several).unwrap();
+    let person = |number: u32| {
+        let more = (0..number % 3).map(|line| Line { row: 100 + line, fields: recipient(line).fields });
+        Recipient { more: more.collect(), ..recipient(number) }
+    };
+    for number in 0..600 {
+        writer.push(&person(number)).unwrap();
+    }
+    let id = writer.finish(head(0), &Batches::Personal { recipients: 600 }).unwrap();
+    let plan = Plan::open(&state, id).unwrap();
+    for place in [0, 1, 2, 599, 300] {
+        assert_eq!(plan.recipient(RecipientNo(place)).unwrap(), person(place));
+    }
+    let rows = state.join("plans").join(id.to_string()).join("rows");
+    assert!(fs::read(&rows).unwrap().starts_with(b"mrrows\0\x02"));
+    let mut octets = fs::read(&rows).unwrap();
+    octets[7] = 3;
+    fs::write(&rows, octets).unwrap();
+    assert!(matches!(Plan::open(&state, id), Err(StoreError::Newer { version: 3, .. })));
+}
+
+/// A row as the first version of the format has it.
+#[test]
+fn a_row_of_the_first_version_is_read() {
+    let row = b"\x02\x0er0@example.com\x17r0@example.com\xc5\x81\xc3\xb3d\xc5\xba 0\x02\x0e\x17";
+    let (read, rest) = postcard::take_from_bytes::<Recipient>(row).unwrap();
+    assert_eq!(read, recipient(0));
+    assert!(rest.is_empty());
+}
+
+#[test]
 fn equal_plans_are_one_plan_and_others_are_not() {
     let folder = tempfile::tempdir().unwrap();
     let state = folder.path().join(".mailrun");
@@ -110,7 +145,7 @@ fn equal_plans_are_one_plan_and_others_are_not() {
 fn a_plan_given_up_leaves_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let state = folder.path().join(".mailrun");
-    let mut writer = PlanWriter::create(&state).unwrap();
+    let mut writer = PlanWriter::create(&state, RowsEach::One).unwrap();
     writer.push(&recipient(1)).unwrap();
     drop(writer);
     assert_eq!(fs::read_dir(state.join("plans")).unwrap().count(), 0);
