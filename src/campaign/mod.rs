@@ -20,7 +20,7 @@
 //! - [`secrets`](SecretSource): where passwords come from;
 //! - [`encoding`](Encoding): in which letters and with which delimiter a list is written;
 //! - `intake`: the octets of a list on their way to the CSV reader, guarded;
-//! - [`recipients`](List): the rows of a list;
+//! - [`recipients`](List): the rows of a list; [`mend`](Mending): the same as text;
 //! - [`filter`](Filter): the campaign's `where`;
 //! - [`error`](CampaignError): what can go wrong.
 
@@ -34,6 +34,7 @@ mod filter;
 mod intake;
 mod load;
 mod meanings;
+mod mend;
 mod presets;
 mod recipients;
 mod relays;
@@ -52,6 +53,7 @@ pub use error::CampaignError;
 pub use files::{FileError, Files, media_type};
 pub use filter::{Filter, FilterError, Verdict};
 pub use load::{Campaign, ListSettings};
+pub use mend::Mending;
 pub use presets::{Confidence, FactSource, NoQuota, Preset, PresetKind};
 pub use recipients::{Entry, List, Misfit};
 pub use relays::{Auth, Relay, Relays, SandboxText, Signing, SigningDomain, SigningKey, Tls};

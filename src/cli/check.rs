@@ -1,6 +1,9 @@
 //! `mailrun check`: every file read, every row rendered strictly; nothing is sent.
 
+mod fix;
 mod summary;
+
+use std::path::PathBuf;
 
 use serde_json::json;
 
@@ -19,6 +22,7 @@ use super::plan::Reading;
 use super::printer::{complain, data, json};
 use super::table::{Align, Rows, Width};
 use super::words::{counted, number};
+use fix::{Over, Target};
 
 /// Rows left out that are listed, unless more are asked for with -v.
 const ROWS_SHOWN: usize = 20;
@@ -28,6 +32,7 @@ Examples:
   mailrun check                  every campaign
   mailrun check autumn
   mailrun check autumn -v        every row that is left out
+  mailrun check autumn --fix-csv clean.csv
   mailrun check autumn --json";
 
 /// Flags of `check`.
@@ -37,6 +42,19 @@ pub(crate) struct CheckArgs {
     /// The campaign; all of them if none is named
     #[arg(value_name = "CAMPAIGN")]
     campaign: Option<String>,
+    /// Write the list to this file without the rows that are invalid, do not render or are duplicates
+    #[arg(long, value_name = "FILE")]
+    fix_csv: Option<PathBuf>,
+    /// With --fix-csv: write over a file that is there
+    #[arg(long, requires = "fix_csv")]
+    force: bool,
+}
+
+impl CheckArgs {
+    fn target(&self) -> Option<Target> {
+        let over = if self.force { Over::Yes } else { Over::No };
+        self.fix_csv.clone().map(|out| Target { out, over })
+    }
 }
 
 /// Does it; in JSON, one document a campaign.
@@ -46,17 +64,24 @@ pub(crate) struct CheckArgs {
 pub(crate) fn run(args: &CheckArgs, operator: &Operator) -> Result<Exit, CliError> {
     let workspace = operator.workspace()?;
     let campaigns = operator.campaigns(&workspace, args.campaign.as_deref())?;
+    let target = args.target();
     if let [only] = &*campaigns {
-        let exit = check(workspace, only, operator)?;
+        let exit = check(workspace, only, target.as_ref(), operator)?;
         if exit == Exit::Done && !operator.printer.is_json() {
             let next = format!("mailrun plan {only}");
             operator.printer.next(&next, "shows who gets mail, when, through which relay");
         }
         return Ok(exit);
     }
+    if target.is_some() {
+        return Err(CliError::Usage {
+            what: "--fix-csv is for one campaign".to_owned(),
+            hint: format!("name it: mailrun check {} --fix-csv FILE", campaigns[0]),
+        });
+    }
     let mut worst = Exit::Done;
     for campaign in &campaigns {
-        let exit = check(workspace.clone(), campaign, operator).unwrap_or_else(|error| {
+        let exit = check(workspace.clone(), campaign, None, operator).unwrap_or_else(|error| {
             diagnostic::show(&error);
             error.exit(operator.state())
         });
@@ -68,11 +93,17 @@ pub(crate) fn run(args: &CheckArgs, operator: &Operator) -> Result<Exit, CliErro
 }
 
 /// Checks one campaign.
-fn check(workspace: Workspace, campaign: &str, operator: &Operator) -> Result<Exit, CliError> {
+fn check(
+    workspace: Workspace,
+    campaign: &str,
+    target: Option<&Target>,
+    operator: &Operator,
+) -> Result<Exit, CliError> {
     let desk = match Desk::load(workspace, campaign, None) {
         Ok(desk) => desk,
         Err(error) => return unreadable(error, operator, campaign),
     };
+    target.map_or(Ok(()), |target| target.check(&desk))?;
     let inspection = {
         let reading = Reading::new(operator, "checking");
         desk.inspect(&|rows| reading.saw(rows))?
@@ -82,8 +113,13 @@ fn check(workspace: Workspace, campaign: &str, operator: &Operator) -> Result<Ex
     faults.extend(inspection.faults.iter().filter(|fault| fault.severity == Severity::Error).cloned());
     let errors = faults.iter().filter(|fault| fault.severity == Severity::Error).count() as u64;
     let exit = if errors > 0 || inspection.unfit.is_some() { Exit::Invalid } else { Exit::Done };
+    // Without a look at the rows nobody knows which are good.
+    let mended = target.filter(|_| errors == 0).map(|target| target.write(&desk, &inspection)).transpose()?;
+    let fixed = target.zip(mended.as_ref());
     if operator.printer.is_json() {
-        json(&as_json(campaign, Some(&inspection), &faults))?;
+        let mut value = as_json(campaign, Some(&inspection), &faults);
+        value["fixed"] = json!(fixed.map(|(target, mended)| fix::as_json(mended, &target.out)));
+        json(&value)?;
         return Ok(exit);
     }
     diagnostic::show_faults(&faults);
@@ -98,6 +134,9 @@ fn check(workspace: Workspace, campaign: &str, operator: &Operator) -> Result<Ex
     data(&text(campaign, &inspection, operator))?;
     if let Some(unfit) = &inspection.unfit {
         complain(&format!("{} {campaign}: {unfit}", diagnostic::label(Severity::Error)));
+    }
+    if let Some((target, mended)) = fixed {
+        operator.printer.say(&fix::told(mended, &target.out));
     }
     Ok(exit)
 }
@@ -224,6 +263,7 @@ mod tests {
             excluded,
             left_out,
             summary: Summary::default(),
+            bad: Vec::new(),
             faults: Vec::new(),
             unfit: None,
         };

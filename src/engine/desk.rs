@@ -56,6 +56,8 @@ pub struct Inspection {
     pub left_out: Vec<LeftOut>,
     /// What was found in the rows, by kind.
     pub summary: Summary,
+    /// The numbers of the rows that are invalid, do not render, or stand there a second time. They rise.
+    pub bad: Vec<u32>,
     /// What is wrong with templates and settings, errors first.
     pub faults: Vec<Fault>,
     /// Why `send` would refuse the list, if so.
@@ -137,8 +139,17 @@ impl Desk {
         faults.sort_by_key(|fault| fault.severity);
         if faults.iter().any(|fault| fault.severity == Severity::Error) {
             let excluded = Excluded::default();
-            let (left_out, summary) = (Vec::new(), Summary::default());
-            return Ok(Inspection { rows: 0, good: 0, excluded, left_out, summary, faults, unfit: None });
+            let (left_out, bad, summary) = (Vec::new(), Vec::new(), Summary::default());
+            return Ok(Inspection {
+                rows: 0,
+                good: 0,
+                excluded,
+                left_out,
+                summary,
+                bad,
+                faults,
+                unfit: None,
+            });
         }
         let content = Arc::new(self.campaign.content.clone());
         let composer = enclosed::composer(&self.workspace, content, &Self::any_keys(), PlanId([0; 16]))?;
@@ -146,10 +157,11 @@ impl Desk {
         let survey = self.surveyor(&composer, Render::Strict, &known).survey(&mut |_| Ok(()), watch)?;
         let excluded = survey.excluded();
         let unfit = survey.unfit(Invalid::Stop);
-        let Survey { rows, planned, summary, .. } = survey;
+        let Survey { rows, planned, summary, mut bad, .. } = survey;
+        bad.sort_unstable();
         let good = u64::from(planned.batches.recipients());
         let left_out = planned.samples.into_iter().map(LeftOut::from).collect();
-        Ok(Inspection { rows, good, excluded, left_out, summary, faults, unfit })
+        Ok(Inspection { rows, good, excluded, left_out, summary, bad, faults, unfit })
     }
 
     pub(super) fn surveyor<'a>(

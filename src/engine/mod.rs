@@ -7,8 +7,10 @@
 //!
 //! - [`desk`](Desk): a campaign and its relays, ready to be worked on;
 //! - [`survey`](Render): goes through the list, and renders every row; `gather`: brings the rows of one
-//!   person together; [`summary`](Summary): what it found, by kind;
-//! - `edition`: who was written to already; [`prepare`](Planned): freezes a plan; `frozen`: what it keeps; [`report`](PlanReport): foretells it; `whatif`: supposes;
+//!   person together; [`summary`](Summary): what it found, by kind; [`mend`](Mended): the list without what is no
+//!   good;
+//! - `edition`: who was written to already; [`prepare`](Planned): freezes a plan; `frozen`: what it keeps;
+//!   [`report`](PlanReport): foretells it; `whatif`: supposes;
 //! - [`preview`](Preview): what recipients would get;
 //! - `begin`: from a plan, or a run that stopped, to a run; `ground`: what it stands on; `backlog`: what is
 //!   left to do;
@@ -45,6 +47,7 @@ mod gate;
 mod gather;
 mod ground;
 mod lanes;
+mod mend;
 mod orders;
 mod picture;
 mod prepare;
@@ -82,6 +85,7 @@ pub use desk::{Desk, Inspection};
 pub use doctor::{ClockView, accept_clock, clock, examine, export};
 pub use error::{EngineError, Unfit};
 pub use event::{Ending, Event, Told};
+pub use mend::Mended;
 pub use orders::{Orders, Tell, Uncertain, Wait};
 pub use prepare::{Again, Invalid, PlanRequest, Planned};
 pub use preview::{Choice, Preview};

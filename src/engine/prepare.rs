@@ -235,7 +235,7 @@ impl Desk {
         self.campaign.list.filter.as_ref().map(|filter| filter.text().to_owned())
     }
 
-    fn list_path(&self) -> PathBuf {
+    pub(super) fn list_path(&self) -> PathBuf {
         self.workspace.root().join(&self.campaign.list.path)
     }
 

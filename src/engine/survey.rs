@@ -101,6 +101,8 @@ pub(super) struct Survey {
     pub planned: plan::Planned,
     /// What was found, by kind.
     pub summary: Summary,
+    /// The numbers of the rows that are invalid, do not render, or stand there a second time.
+    pub bad: Vec<u32>,
     /// Rows that do not render; they are counted among the invalid too.
     pub unrendered: Unrendered,
     /// A hash over the octets of the list's file.
@@ -179,6 +181,7 @@ impl Surveyor<'_> {
                 lines: 0,
                 planner: Planner::new(rules),
                 summary: Summary::default(),
+                bad: Vec::new(),
                 unrendered: Unrendered::default(),
                 take,
             };
@@ -201,6 +204,7 @@ struct Course<'a, 'scope, 'env> {
     lines: usize,
     planner: Planner,
     summary: Summary,
+    bad: Vec<u32>,
     unrendered: Unrendered,
     take: Take<'a>,
 }
@@ -255,8 +259,8 @@ impl Course<'_, '_, '_> {
         self.render_block(Pending::None)?;
         watch(rows);
         let list = list.hash().expect("the list was read to its end");
-        let Self { planner, summary, unrendered, .. } = self;
-        Ok(Survey { rows, planned: planner.finish(), summary, unrendered, list })
+        let Self { planner, summary, bad, unrendered, .. } = self;
+        Ok(Survey { rows, planned: planner.finish(), summary, bad, unrendered, list })
     }
 
     /// Goes on with the rows that were gathered, person by person.
@@ -318,6 +322,7 @@ impl Course<'_, '_, '_> {
             }
             Err(fault) if self.surveyor.render == Render::Strict => {
                 self.unrendered(RowKind::Message(fault.kind), LeftOut::unrendered(recipient, fault));
+                self.bad.extend(recipient.more.iter().map(|line| line.row));
                 Ok(())
             }
             // Nobody asked yet; whoever sends will.
@@ -350,6 +355,10 @@ impl Course<'_, '_, '_> {
             Ok(()) => (self.take)(recipient),
             // Counted by the planner.
             Err(reason) => {
+                if reason == Reason::Duplicate {
+                    self.bad.push(recipient.row);
+                    self.bad.extend(recipient.more.iter().map(|line| line.row));
+                }
                 self.summary.add(RowKind::LeftOut(reason), || LeftOut {
                     row: recipient.row,
                     reason,
@@ -365,6 +374,9 @@ impl Course<'_, '_, '_> {
     fn exclude(&mut self, kind: RowKind, left_out: LeftOut) {
         let LeftOut { row, reason, what, email } = &left_out;
         self.planner.exclude(*row, *reason, email, what);
+        if *reason == Reason::Invalid {
+            self.bad.push(*row);
+        }
         self.summary.add(kind, || left_out);
     }
 

@@ -20,6 +20,7 @@ mod doctor;
 mod edited_list;
 mod excluded_rows;
 mod expected_number;
+mod fixed_list;
 mod gathered_rows;
 mod grouped;
 mod headers;
