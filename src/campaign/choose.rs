@@ -6,6 +6,7 @@ use crate::mail::{Address, Fault, Mode, Place, RelayName};
 
 use super::error::CampaignError;
 use super::load::Campaign;
+use super::presets::PresetKind;
 use super::relays::{Relay, Relays, Signing, SigningDomain};
 
 /// Mailbox providers that publish a DMARC policy which refuses their addresses from anybody else's relay,
@@ -138,15 +139,25 @@ fn nobody_signs(relay: &Relay) -> bool {
     !relay.is_sandbox() && relay.sign == Signing::WhereKeyed
 }
 
+/// Whether a provider is likely to refuse or to replace a reverse-path of a message's own.
+fn keeps_to_its_path(relay: &Relay) -> bool {
+    relay.verp && relay.preset.kind() == PresetKind::Mailbox
+}
+
 impl Campaign {
     /// What is worth a look about this campaign through these relays, and stops nothing. `signed` says whether
     /// there is a key for the domain of From.
     pub fn warnings_through(&self, chosen: &[Relay], signed: Signed) -> Vec<Fault> {
         let mut warnings: Vec<Fault> = chosen.iter().flat_map(Relay::doubts).collect();
-        if signed == Signed::No && self.content.unsubscribe.url.is_some() {
+        let counts = [
+            ("one click", self.content.unsubscribe.url.is_some()),
+            ("Feedback-ID", self.content.headers.contains_key("Feedback-ID")),
+        ];
+        if let Some((counts, _)) = counts.into_iter().find(|(_, is_there)| *is_there && signed == Signed::No)
+        {
             warnings.extend(chosen.iter().filter(|relay| nobody_signs(relay)).map(|relay| {
                 let what = format!(
-                    "relay `{}` is not known to sign, and one click counts only where DKIM covers it (RFC 8058)",
+                    "relay `{}` is not known to sign, and {counts} counts only where DKIM covers it",
                     relay.name
                 );
                 let domain = self.content.from.address.domain();
@@ -166,6 +177,15 @@ impl Campaign {
                 warnings.push(placed(fault, self.places.from.as_ref()));
             }
         }
+        warnings.extend(chosen.iter().filter(|relay| self.content.verp && keeps_to_its_path(relay)).map(
+            |relay| {
+                let what =
+                    format!("relay `{}` is a mailbox, and most take no reverse-path but its own", relay.name);
+                let fault =
+                    Fault::warning(what).hint("set verp = false for that relay, or try it with one message");
+                placed(fault, relay.place.as_ref())
+            },
+        ));
         let unsubscribe = &self.content.unsubscribe;
         let (url, mailto) = (unsubscribe.url.is_some(), unsubscribe.mailto.is_some());
         let what = match (url, mailto) {

@@ -185,9 +185,8 @@ impl Draft<'_> {
         let (mode, email) = (letterhead.mode, &list.email);
         let content = self.content(letterhead, (columns, email), templates, sheet)?;
         let Schedule { start, hours, retry, stop_if, max_uncertain, notify } = schedule;
-        let name = self.name.to_owned();
         Some(Campaign {
-            name,
+            name: self.name.to_owned(),
             content,
             relays,
             zone,
@@ -215,7 +214,7 @@ impl Draft<'_> {
             bounce: sheet.take(text.bounce.as_ref(), |bounce| terms::address(bounce)),
             reply_to: sheet.take(text.reply_to.as_ref(), |mailbox| terms::mailbox(mailbox)),
             to: sheet.take(text.to.as_ref(), |mailbox| terms::mailbox(mailbox)),
-            headers: meanings::headers(&text.headers, sheet),
+            headers: meanings::headers(text, sheet),
             list_id: sheet.take(text.list_id.as_ref(), |id| meanings::list_id(id)),
             unsubscribe: meanings::unsubscribe(&text.unsubscribe, sheet),
         }
@@ -263,6 +262,7 @@ impl Draft<'_> {
             language: None,
             making: Making::default(),
             group_by,
+            verp: self.text.verp.unwrap_or(false),
         })
     }
 

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use jiff::tz::TimeZone;
 use toml::Spanned;
 
-use crate::mail::{Condition, Fault, Mailbox, Mode, Notify, Ret, Source, Unsubscribe};
+use crate::mail::{Condition, Fault, Mailbox, Mode, Notify, Ret, Source, Unsubscribe, nearest};
 use crate::policy::{Hours, Retry, StopIf};
 
 use super::error::CampaignError;
@@ -25,7 +25,7 @@ use super::workspace::Workspace;
 const MAX_UNCERTAIN: u64 = 1000;
 
 /// Header fields that mailrun sets itself, or that only a relay or a receiver sets (RFC 5322, 3.6).
-const OWN_HEADERS: [&str; 24] = [
+const OWN_HEADERS: [&str; 27] = [
     "From",
     "To",
     "Cc",
@@ -50,6 +50,9 @@ const OWN_HEADERS: [&str; 24] = [
     "DKIM-Signature",
     "Delivered-To",
     "Authentication-Results",
+    "Feedback-ID",
+    "Auto-Submitted",
+    "Precedence",
 ];
 
 /// An error of a file with its cause, for a fault.
@@ -101,7 +104,8 @@ pub(super) fn mode(text: &CampaignText, sheet: &mut Sheet) -> Mode {
 }
 
 /// The header fields that the campaign adds.
-pub(super) fn headers(typed: &BTreeMap<Text, Text>, sheet: &mut Sheet) -> BTreeMap<String, Source> {
+pub(super) fn headers(text: &CampaignText, sheet: &mut Sheet) -> BTreeMap<String, Source> {
+    let typed = &text.headers;
     let mut seen: Vec<String> = Vec::new();
     for key in typed.keys() {
         let name = key.get_ref();
@@ -120,7 +124,39 @@ pub(super) fn headers(typed: &BTreeMap<Text, Text>, sheet: &mut Sheet) -> BTreeM
         }
         seen.push(lower);
     }
-    typed.iter().map(|(name, value)| (name.get_ref().clone(), sheet.source(value))).collect()
+    let mut headers = habits(text, sheet);
+    headers.extend(typed.iter().map(|(name, value)| (name.get_ref().clone(), sheet.source(value))));
+    headers
+}
+
+/// The header fields that say what kind of mail it is: Feedback-ID (Gmail's, a template), Auto-Submitted (RFC 3834,
+/// 5) and Precedence (RFC 2076, 3.9).
+fn habits(text: &CampaignText, sheet: &mut Sheet) -> BTreeMap<String, Source> {
+    let mut fields = BTreeMap::new();
+    if let Some(template) = &text.feedback_id {
+        fields.insert("Feedback-ID".to_owned(), sheet.source(template));
+    }
+    // A campaign answers nobody, so `auto-replied` is not among them.
+    let words: [(&str, &Option<Text>, &[&str]); 2] = [
+        ("Auto-Submitted", &text.auto_submitted, &["auto-generated", "no"]),
+        ("Precedence", &text.precedence, &["bulk", "list", "junk"]),
+    ];
+    for (field, typed, known) in words {
+        let read = |word: &String| {
+            if known.contains(&word.as_str()) {
+                return Ok(());
+            }
+            let hint = match nearest(word, known.iter().copied()) {
+                Some(near) => format!("did you mean {near:?}?"),
+                None => format!("write one of {}", known.join(", ")),
+            };
+            Err(Wrong::new(format!("{word:?} is no value of {field}")).hint(hint))
+        };
+        if let (Some(()), Some(typed)) = (sheet.take(typed.as_ref(), read), typed) {
+            fields.insert(field.to_owned(), sheet.source(typed));
+        }
+    }
+    fields
 }
 
 /// The setting that decides a header field of our own.
@@ -132,6 +168,9 @@ fn own_setting(lower: &str) -> Option<&'static str> {
         "return-path" => Some("write bounce = \"..\""),
         "list-id" => Some("write list_id = \"..\""),
         "list-unsubscribe" | "list-unsubscribe-post" => Some("write [unsubscribe] with url or mailto"),
+        "feedback-id" => Some("write feedback_id = \"..\""),
+        "auto-submitted" => Some("write auto_submitted = \"auto-generated\""),
+        "precedence" => Some("write precedence = \"bulk\""),
         "to" => Some("in grouped mode, write to = \"..\""),
         _ => None,
     }

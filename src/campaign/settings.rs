@@ -14,8 +14,7 @@ use toml::Spanned;
 pub(super) type Text = Spanned<String>;
 
 /// Keys of a campaign whose feature belongs to a later version.
-pub(super) const LATER: &[&str] =
-    &["inline", "mjml", "dkim", "sign", "ab", "winner", "verp", "inline_css", "tracking"];
+pub(super) const LATER: &[&str] = &["inline", "mjml", "ab", "winner", "inline_css", "tracking"];
 
 /// The whole of `campaign.toml`.
 #[derive(Debug, Default, Deserialize)]
@@ -31,6 +30,10 @@ pub(super) struct CampaignText {
     pub(super) zone: Option<Text>,
     pub(super) headers: BTreeMap<Text, Text>,
     pub(super) list_id: Option<Text>,
+    pub(super) feedback_id: Option<Text>,
+    pub(super) auto_submitted: Option<Text>,
+    pub(super) precedence: Option<Text>,
+    pub(super) verp: Option<bool>,
     pub(super) list: ListText,
     pub(super) defaults: BTreeMap<Text, Text>,
     pub(super) send: SendText,

@@ -16,6 +16,8 @@ use super::template::Template;
 
 /// What To says where no recipient may be named (RFC 5322, 3.4, a group without members).
 const UNDISCLOSED: &str = "undisclosed-recipients:;";
+/// Gmail's field for its reports to senders; the campaign's setting writes it in these letters.
+const FEEDBACK_ID: &str = "Feedback-ID";
 /// Octets that the fields of most messages stay below.
 const FIELDS: usize = 1536;
 
@@ -77,6 +79,9 @@ impl Composer {
         for (value, (name, template)) in rendered.headers.iter().zip(&self.parts.headers) {
             // A field without a value says nothing.
             if !value.is_empty() {
+                if name == FEEDBACK_ID {
+                    headers::feedback_id(value).map_err(|unsound| fail(name, template, unsound))?;
+                }
                 headers::unstructured(out, name, value).map_err(|unsound| fail(name, template, unsound))?;
             }
         }

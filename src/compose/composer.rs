@@ -12,7 +12,7 @@ use bytes::Bytes;
 use jiff::Timestamp;
 
 use crate::mail::{
-    Batch, BatchId, Content, Digest, Envelope, Fault, Message, Mode, Piece, PlanId, Recipient,
+    Address, Batch, BatchId, Content, Digest, Envelope, Fault, Message, Mode, Piece, PlanId, Recipient,
 };
 
 use super::alike::Alike;
@@ -28,8 +28,9 @@ use super::program::Lines;
 use super::rendered::{Blank, Rendered};
 use super::tail::{Boundaries, Enclosed, Reader, Tail};
 use super::template::{Engine, Stop, Template};
-use super::token::{self, CampaignTag, Keys};
+use super::token::{self, CampaignTag, Keys, RecipientTag};
 use super::unsubscribe::{self, Whose};
+use super::verp;
 use super::walk::Language;
 
 /// Composes the messages of one plan.
@@ -202,7 +203,7 @@ impl Composer {
         Ok(Message {
             batch: batch.clone(),
             envelope: Envelope {
-                reverse_path: Some(self.content.reverse_path.clone()),
+                reverse_path: Some(self.reverse_path(batch, first)),
                 forward_paths: recipients.iter().map(|recipient| recipient.address.clone()).collect(),
                 notify: None,
             },
@@ -211,6 +212,19 @@ impl Composer {
             octets: Bytes::from(assembled.octets),
             tail,
         })
+    }
+
+    /// Where bounces of a message go: the same over all its attempts.
+    fn reverse_path(&self, batch: &Batch, recipient: &Recipient) -> Address {
+        let (keys, base, campaign) = (&self.keys, &self.content.reverse_path, self.campaign);
+        match (self.content.verp, self.content.mode) {
+            (false, _) => base.clone(),
+            (true, Mode::Personal) => {
+                let tag = RecipientTag::new(keys, &recipient.address);
+                verp::of_recipient(keys, base, campaign, tag)
+            }
+            (true, Mode::Grouped) => verp::of_batch(keys, base, campaign, self.plan, batch.id),
+        }
     }
 
     /// The octets of a message without Date, Message-ID and tail, in the memory of `out`.
@@ -270,7 +284,9 @@ impl Composer {
                 columns().max_by_key(|(_, cell)| cell.len())
             }
             Unsound::Empty => columns().find(|(_, cell)| cell.trim().is_empty()),
-            Unsound::Link(_) | Unsound::File { .. } | Unsound::Changed { .. } => columns().next(),
+            Unsound::Link(_) | Unsound::File { .. } | Unsound::Changed { .. } | Unsound::FeedbackId(_) => {
+                columns().next()
+            }
             Unsound::Render(_) => None,
         };
         RowFault {

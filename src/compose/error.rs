@@ -30,6 +30,8 @@ pub enum FaultKind {
     Nul,
     /// The unsubscribe link is none.
     Link,
+    /// The Feedback-ID is none.
+    FeedbackId,
     /// The message is larger than mailrun sends.
     TooLarge,
     /// A file of the recipient's own cannot be read, or is not the one that was planned.
@@ -40,7 +42,7 @@ pub enum FaultKind {
 
 impl FaultKind {
     /// Every kind, the ones that stop nothing first.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::EmptyCell,
         Self::Braces,
         Self::LineBreak,
@@ -50,6 +52,7 @@ impl FaultKind {
         Self::Unbroken,
         Self::Nul,
         Self::Link,
+        Self::FeedbackId,
         Self::TooLarge,
         Self::Attachment,
         Self::Render,
@@ -64,6 +67,7 @@ impl FaultKind {
             | Self::Unbroken
             | Self::Nul
             | Self::Link
+            | Self::FeedbackId
             | Self::TooLarge
             | Self::Attachment
             | Self::Render => Severity::Error,
@@ -82,6 +86,7 @@ impl FaultKind {
             Self::Unbroken => "word too long for a header",
             Self::Nul => "NUL character",
             Self::Link => "bad unsubscribe link",
+            Self::FeedbackId => "bad Feedback-ID",
             Self::TooLarge => "message too large",
             Self::Attachment => "attachment missing or changed",
             Self::Render => "template that gave up",
@@ -100,6 +105,7 @@ impl FaultKind {
             Self::Unbroken => "unbroken",
             Self::Nul => "nul",
             Self::Link => "link",
+            Self::FeedbackId => "feedback_id",
             Self::TooLarge => "too_large",
             Self::Attachment => "attachment",
             Self::Render => "render",
@@ -192,6 +198,9 @@ pub(super) enum Unsound {
     /// An unsubscribe link that no program could follow.
     #[error("the unsubscribe link {0:?} is no https address")]
     Link(String),
+    /// What Gmail would not take for a Feedback-ID.
+    #[error("Gmail reads a:b:c:sender, and it has {0}")]
+    FeedbackId(&'static str),
     /// The template engine gave up.
     #[error("{0}")]
     Render(String),
@@ -206,6 +215,7 @@ impl Unsound {
             Self::TooLarge { .. } => FaultKind::TooLarge,
             Self::File { .. } | Self::Changed { .. } => FaultKind::Attachment,
             Self::Link(_) => FaultKind::Link,
+            Self::FeedbackId(_) => FaultKind::FeedbackId,
             Self::Render(_) => FaultKind::Render,
         }
     }

@@ -128,6 +128,22 @@ pub(super) fn mailbox(out: &mut Vec<u8>, name: &str, display: &str, address: &st
     Ok(())
 }
 
+/// What Gmail takes for Feedback-ID: up to four fields with colons between them, of which the last names the
+/// sender in 5 to 15 characters (support.google.com/a/answer/6254652).
+pub(super) fn feedback_id(value: &str) -> Result<(), Unsound> {
+    let fields: Vec<&str> = value.split(':').collect();
+    let sender = fields.last().map_or(0, |sender| sender.len());
+    if !value.bytes().all(|byte| byte.is_ascii_graphic()) {
+        Err(Unsound::FeedbackId("a character beside letters, digits and signs of ASCII"))
+    } else if fields.len() > 4 {
+        Err(Unsound::FeedbackId("more than four fields"))
+    } else if !(5..=15).contains(&sender) {
+        Err(Unsound::FeedbackId("no sender of 5 to 15 characters behind its last colon"))
+    } else {
+        Ok(())
+    }
+}
+
 /// Writes a field whose value is known to be short and plain.
 pub(super) fn plain(out: &mut Vec<u8>, name: &str, value: &str) {
     begin(out, name);
@@ -243,6 +259,24 @@ mod tests {
             }
         }
         String::from_utf8(text).expect("whole characters")
+    }
+
+    #[test]
+    fn a_feedback_id_is_what_gmail_reads() {
+        let table = [
+            ("autumn:de:letter:example", true),
+            ("::x:sender", true),
+            ("sender", true),
+            ("a:b:c:d:sender", false),
+            ("autumn:de:letter:abcd", false),
+            ("autumn:de:letter:abcdefghijklmnop", false),
+            ("autumn letter:de:x:sender", false),
+            ("münchen:de:x:sender", false),
+            ("a:b:c:", false),
+        ];
+        for (value, expected) in table {
+            assert_eq!(feedback_id(value).is_ok(), expected, "{value}");
+        }
     }
 
     #[test]

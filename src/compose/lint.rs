@@ -12,6 +12,7 @@ use super::headers;
 use super::names::{BUILT_IN, Names, UNSUBSCRIBE_URL};
 use super::parse::{self, Parsed};
 use super::unsubscribe::Whose;
+use super::verp::{LONGEST, LONGEST_LOCAL_PART};
 use super::walk::{self, Language};
 
 /// Everything that is wrong with the templates of a campaign, errors and warnings, in the order of the
@@ -149,6 +150,12 @@ impl<'a> Survey<'a> {
                 let what = format!("`{}` has letters outside ASCII before the @", mailbox.address);
                 self.faults.push(Fault::error(what).hint("few servers take them in a header"));
             }
+        }
+        let path = &content.reverse_path;
+        if content.verp && (path.local_part().len() > LONGEST_LOCAL_PART || path.as_str().len() > LONGEST) {
+            let what = format!("`{path}` is too long to have a tag of its own for each recipient");
+            let hint = format!("set a `bounce` with at most {LONGEST_LOCAL_PART} characters before the @");
+            self.faults.push(Fault::error(what).hint(hint));
         }
         let columns = || content.columns.iter().map(String::as_str);
         for name in content.defaults.keys().filter(|name| !content.columns.contains(name)) {

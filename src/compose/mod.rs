@@ -18,6 +18,7 @@
 //! - [`tail`](Enclosed): pictures and attachments; `own`: those of one recipient; `parameter`:
 //!   their names;
 //! - [`token`](issue_token): what names a recipient outside and cannot be forged;
+//! - [`verp`](read_verp): reverse-paths that say whose bounce it is;
 //! - [`dkim`](Signer): signs what is composed, last of all;
 //! - [`error`](RowFault): what is wrong with one row; `findings`: what is only worth a look in it.
 
@@ -58,6 +59,7 @@ mod template;
 mod tests;
 mod token;
 mod unsubscribe;
+mod verp;
 mod walk;
 mod words;
 
@@ -69,3 +71,4 @@ pub use preview::Preview;
 pub use tail::{Enclosed, Reader};
 pub use token::{CampaignTag, Keys, Named, RecipientTag};
 pub use token::{issue as issue_token, verify as verify_token};
+pub use verp::{Bounced, read as read_verp};

@@ -34,7 +34,7 @@ impl Keys {
     }
 
     /// The first `N` octets, at most 32, of the keyed hash over `purpose` and `fields`.
-    fn hash<const N: usize>(&self, purpose: &str, fields: &[&[u8]]) -> [u8; N] {
+    pub(super) fn hash<const N: usize>(&self, purpose: &str, fields: &[&[u8]]) -> [u8; N] {
         let mut context = hmac::Context::with_key(&self.0);
         for field in std::iter::once(purpose.as_bytes()).chain(fields.iter().copied()) {
             context.update(&(field.len() as u64).to_be_bytes());
@@ -141,7 +141,7 @@ pub(super) fn boundary(keys: &Keys, campaign: CampaignTag) -> String {
 }
 
 /// RFC 4648, 6, in small letters and without padding.
-fn base32(octets: &[u8]) -> String {
+pub(super) fn base32(octets: &[u8]) -> String {
     const LETTERS: &[u8; 32] = b"abcdefghijklmnopqrstuvwxyz234567";
     let mut text = String::with_capacity(octets.len() * 8 / 5 + 1);
     let (mut bits, mut held) = (0_u32, 0);

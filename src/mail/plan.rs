@@ -203,6 +203,9 @@ pub struct Content {
     /// a message of its own.
     #[serde(default)]
     pub group_by: Option<String>,
+    /// Whether each batch has a reverse-path of its own, made of `reverse_path` and a tag.
+    #[serde(default)]
+    pub verp: bool,
 }
 
 /// Why a row of the list is not written to.

@@ -182,6 +182,7 @@ mod tests {
             images: Vec::new(),
             language: None,
             making: Making::default(),
+            verp: false,
         }
     }
 

@@ -67,6 +67,7 @@ fn content() -> Content {
         language: None,
         making: Making::default(),
         group_by: None,
+        verp: false,
     }
 }
 

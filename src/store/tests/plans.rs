@@ -53,6 +53,7 @@ fn head(excluded: u64) -> PlanHead {
         language: None,
         making: Making::default(),
         group_by: None,
+        verp: false,
     };
     let excluded = Excluded { duplicate: excluded, ..Excluded::default() };
     PlanHead { content, excluded, extra: serde_json::json!({ "list": "recipients.csv" }) }
