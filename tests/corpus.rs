@@ -1,7 +1,10 @@
-//! What a server may say, by the corpus of the fuzz targets: the oracles of `tests/fuzz` hold for each.
+//! What a server may say and a list may hold, by the corpus of the fuzz targets: the oracles of `tests/fuzz` hold for each.
 
 #[path = "fuzz/oracles.rs"]
 mod oracles;
+
+#[path = "fuzz/lists.rs"]
+mod lists;
 
 use std::fs;
 use std::path::Path;
@@ -34,4 +37,9 @@ fn nothing_that_is_announced_is_taken_for_more_than_it_is() {
 #[test]
 fn no_content_leaves_without_a_permit_and_every_message_ends() {
     hold("dialogue", oracles::dialogue);
+}
+
+#[test]
+fn no_cell_of_a_list_adds_or_breaks_a_header() {
+    hold("lists", lists::row);
 }
