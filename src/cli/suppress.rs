@@ -25,15 +25,22 @@ use super::printer::{data, json};
 use super::table::{Align, Rows, Width};
 use super::words::{counted, exact, number};
 
+mod tokens;
+
 /// The commands of `suppress`.
 #[derive(Debug, Subcommand)]
 pub(crate) enum SuppressCommand {
     /// Never write to these addresses again
-    #[command(after_help = "Example:\n  mailrun suppress add ada@example.com --reason 'asked by phone'")]
+    #[command(
+        after_help = "Examples:\n  mailrun suppress add ada@example.com --reason 'asked by phone'\n  mailrun suppress add --token ARzBnF8LAF3a.. --reason unsubscribed"
+    )]
     Add {
         /// The addresses
-        #[arg(value_name = "ADDRESS", required = true)]
+        #[arg(value_name = "ADDRESS", required_unless_present = "token")]
         addresses: Vec<String>,
+        /// Whom this token, out of an unsubscribe link, names; may be given several times
+        #[arg(long, value_name = "T", allow_hyphen_values = true)]
+        token: Vec<String>,
         /// Why, in your own words
         #[arg(long, value_name = "WORDS", default_value = "")]
         reason: String,
@@ -54,12 +61,15 @@ pub(crate) enum SuppressCommand {
     List,
     /// Add every address of a file: one a line, or the column `email` of a CSV
     #[command(
-        after_help = "Examples:\n  mailrun suppress import unsubscribed.csv --reason unsubscribed\n  pass show complaints | mailrun suppress import -"
+        after_help = "Examples:\n  mailrun suppress import unsubscribed.csv --reason unsubscribed\n  mailrun suppress import --tokens access.log --reason unsubscribed\n  pass show complaints | mailrun suppress import -"
     )]
     Import {
         /// The file; `-` is stdin
-        #[arg(value_name = "FILE")]
-        file: PathBuf,
+        #[arg(value_name = "FILE", required_unless_present = "tokens")]
+        file: Option<PathBuf>,
+        /// A file with a token out of an unsubscribe link in each line, such as a web server's log; `-` is stdin
+        #[arg(long, value_name = "FILE", conflicts_with = "file")]
+        tokens: Option<PathBuf>,
         /// Why, in your own words
         #[arg(long, value_name = "WORDS", default_value = "imported")]
         reason: String,
@@ -79,8 +89,10 @@ pub(crate) enum SuppressCommand {
 pub(crate) fn run(command: &SuppressCommand, operator: &Operator) -> Result<Exit, CliError> {
     let workspace = operator.workspace()?;
     match command {
-        SuppressCommand::Add { addresses, reason } => {
-            let entries = entries(parsed(addresses)?, reason, engine::now());
+        SuppressCommand::Add { addresses, token, reason } => {
+            let mut wanted = parsed(addresses)?;
+            wanted.extend(tokens::addresses_of(&workspace, token)?);
+            let entries = entries(wanted, reason, engine::now());
             change(&workspace, operator, &Change::Add(entries), "added")
         }
         SuppressCommand::Remove { addresses } => {
@@ -90,7 +102,14 @@ pub(crate) fn run(command: &SuppressCommand, operator: &Operator) -> Result<Exit
             change(&workspace, operator, &Change::Forget(parsed(addresses)?), "forgotten")
         }
         SuppressCommand::List => list(&workspace, operator),
-        SuppressCommand::Import { file, reason } => import(&workspace, operator, file, reason),
+        SuppressCommand::Import { file, tokens, reason } => {
+            let named = match (file, tokens) {
+                (_, Some(file)) => Named::ByToken(file),
+                (Some(file), None) => Named::ByAddress(file),
+                (None, None) => unreachable!("one of the two is required"),
+            };
+            import(&workspace, operator, named, reason)
+        }
         SuppressCommand::Export { file } => export(&workspace, operator, file.as_deref()),
     }
 }
@@ -159,10 +178,30 @@ fn list(workspace: &Workspace, operator: &Operator) -> Result<Exit, CliError> {
     Ok(Exit::Done)
 }
 
-/// Adds what can be added, as too many suppressed is the safer mistake; what is no address is an error.
-fn import(workspace: &Workspace, operator: &Operator, file: &Path, reason: &str) -> Result<Exit, CliError> {
-    let (name, text) = read(file)?;
-    let (addresses, faults) = addresses_of(&name, &text);
+/// How a file names people.
+#[derive(Debug, Clone, Copy)]
+enum Named<'a> {
+    ByAddress(&'a Path),
+    ByToken(&'a Path),
+}
+
+/// Adds what can be added, as too many suppressed is the safer mistake; what names nobody is an error.
+fn import(
+    workspace: &Workspace,
+    operator: &Operator,
+    named: Named<'_>,
+    reason: &str,
+) -> Result<Exit, CliError> {
+    let (addresses, faults) = match named {
+        Named::ByAddress(file) => {
+            let (name, text) = read(file)?;
+            addresses_of(&name, &text)
+        }
+        Named::ByToken(file) => {
+            let (name, text) = read(file)?;
+            tokens::addresses_in(workspace, &name, &text)?
+        }
+    };
     let exit = if addresses.is_empty() {
         Exit::Done
     } else {

@@ -22,7 +22,7 @@
 //! - `attempt`: from a batch to its message; `signing`: who signs it, and with what; `gate`: nothing leaves before its intent is on disk;
 //! - `picture`, [`view`](Status), [`event`](Event): what whoever watches sees;
 //! - [`reading`](status) and [`told`](deliveries): how campaigns and recipients stand, without a lock;
-//!   [`suppress`](suppress()): the suppression list; `purge`: forgetting people;
+//!   [`suppress`](suppress()): the suppression list; [`tokens`](Tokens): whom a token names; `purge`: forgetting people;
 //!   `doctor`: whether state and clock are sound;
 //! - [`control`](Change): the socket; [`steer`](steer()): what another terminal orders of a run; `shutdown`: signals; [`clock`](now): the one reader of the clock.
 
@@ -72,6 +72,7 @@ mod suppress;
 mod survey;
 #[cfg(test)]
 mod tests;
+mod tokens;
 mod told;
 mod view;
 mod whatif;
@@ -99,5 +100,6 @@ pub use steer::{Obeyed, Order, steer};
 pub use summary::{Found, RowKind, Summary};
 pub use suppress::{suppress, suppressions};
 pub use survey::{LeftOut, Render};
+pub use tokens::{Read, Tokens};
 pub use told::{Attempt, Filter, Life, Row, deliveries, life};
 pub use view::{BatchCount, Cause, QuotaView, Recipients, RelayView, Stage, Status};
