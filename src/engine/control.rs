@@ -54,6 +54,15 @@ pub struct Changed {
     pub told: bool,
 }
 
+impl Changed {
+    /// Counts what another part of the same change came to.
+    pub(super) fn add(&mut self, other: Self) {
+        self.changed += other.changed;
+        self.unchanged += other.unchanged;
+        self.told |= other.told;
+    }
+}
+
 /// What can be asked of a running engine.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "ask", content = "with")]

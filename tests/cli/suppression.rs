@@ -44,6 +44,19 @@ fn whoever_is_suppressed_during_a_run_is_not_written_to() {
     assert_eq!(states, ["suppressed", "suppressed", "uncertain"]);
 }
 
+#[test]
+fn a_long_list_reaches_a_run_under_way() {
+    let silent = Peer::start(Habit::NeverAnswersTheDot);
+    let workspace = Workspace::letter_to(silent.port, 2);
+    let run = workspace.start(&["send", "letter", "--yes"]);
+    silent.wait_for_a_dot();
+    let lines: Vec<String> = (0..2_000).map(|number| format!("leaver{number}@mail.example.org\n")).collect();
+    workspace.write("leavers.txt", lines.concat());
+    let import = workspace.mailrun(&["suppress", "import", "leavers.txt"]).ends(0);
+    import.says("2,000 addresses added").says("The run under way heeds it from now on.");
+    run.kill();
+}
+
 /// The tokens in the unsubscribe links of what was sent, by recipient.
 fn tokens_of(peer: &Peer) -> Vec<(String, String)> {
     let token = |message: crate::stage::Taken| {
