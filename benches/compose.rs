@@ -23,8 +23,7 @@ use jiff::Timestamp;
 use lettre::message::{Mailbox as Lettered, Message as Built, MultiPart};
 use mailrun::compose::{Composer, Keys, PrivateKey, Published, Signer, Stamps};
 use mailrun::mail::{
-    Address, Batch, BatchId, Content, Mailbox, Making, Mode, PlanId, Recipient, RecipientNo, RunNo, Source,
-    Unsubscribe,
+    Address, Batch, BatchId, Content, Mailbox, PlanId, Recipient, RecipientNo, RunNo, Source, Unsubscribe,
 };
 use rustix::time::{ClockId, clock_gettime};
 use serde_json::{Map, Value as Json};
@@ -143,38 +142,23 @@ fn source(text: impl Into<String>) -> Source {
 
 fn content() -> Content {
     Content {
-        campaign: "bench".into(),
-        edition: 1,
-        mode: Mode::Personal,
-        from: Mailbox::parse("Example News <news@example.com>").expect("a mailbox"),
-        reply_to: None,
         reverse_path: Address::parse("news@example.com").expect("an address"),
-        subject: source(SUBJECT),
         text: Some(source(text())),
         html: Some(source(html())),
         partials: BTreeMap::from([("bench_footer".to_owned(), source(FOOTER))]),
-        headers: BTreeMap::new(),
         list_id: Some("news.example.com".into()),
-        columns: COLUMNS.map(str::to_owned).to_vec(),
-        email_column: 0,
         name: Some(source(NAME)),
-        to: None,
-        defaults: BTreeMap::new(),
         split: BTreeMap::from([("items".to_owned(), ";".to_owned())]),
         unsubscribe: Unsubscribe {
             url: Some(source(LINK)),
             mailto: Some(Address::parse("unsubscribe@example.com").expect("an address")),
         },
-        eight_bit: false,
-        wordings: Vec::new(),
-        variants: Vec::new(),
-        language_column: None,
-        attachments: Vec::new(),
-        images: Vec::new(),
-        language: None,
-        making: Making::default(),
-        group_by: None,
-        verp: false,
+        ..Content::new(
+            "bench",
+            Mailbox::parse("Example News <news@example.com>").expect("a mailbox"),
+            source(SUBJECT),
+            COLUMNS.map(str::to_owned).to_vec(),
+        )
     }
 }
 

@@ -17,6 +17,7 @@ use crate::policy::{Hours, Retry, StopIf};
 
 use super::attachments;
 use super::columns::Columns;
+use super::data;
 use super::encoding::Encoding;
 use super::error::CampaignError;
 use super::filter::Filter;
@@ -107,7 +108,8 @@ impl Campaign {
         let Some(text) = sheet.read::<CampaignText>(LATER) else {
             return Err(CampaignError::Faults(sheet.into_faults()));
         };
-        let templates = templates::read(&files, name, &text, &mut sheet);
+        let mut templates = templates::read(&files, name, &text, &mut sheet);
+        templates.data = data::read(&files, &folder, &mut templates.sources, &mut sheet);
         sources.extend(templates.sources.iter().cloned());
         let attachments = attachments::read(&files, &folder, &text.attachments, &mut sheet);
         sources.extend(attachments.sources);
@@ -157,6 +159,7 @@ struct Letterhead {
     headers: BTreeMap<String, Source>,
     list_id: Option<String>,
     unsubscribe: Unsubscribe,
+    locale: Option<String>,
 }
 
 impl Draft<'_> {
@@ -177,13 +180,10 @@ impl Draft<'_> {
         let (relays, relay_places) = self.relays(sheet);
         let columns = read.map(|(columns, notes)| (self.by_columns(columns, sheet), notes));
         let (list, (columns, notes)) = (list?, columns?);
-        let places = Places {
-            from: Self::place_of(text.from.as_ref(), sheet),
-            relays: relay_places,
-            file: Some(sheet.place(0..0)),
-        };
+        let places = self.places(relay_places, sheet);
         let (mode, email) = (letterhead.mode, &list.email);
         let content = self.content(letterhead, (columns, email), templates, sheet)?;
+        let content = Content { zone: Some(zone.iana_name().unwrap_or("UTC").to_owned()), ..content };
         let Schedule { start, hours, retry, stop_if, max_uncertain, notify } = schedule;
         Some(Campaign {
             name: self.name.to_owned(),
@@ -217,6 +217,7 @@ impl Draft<'_> {
             headers: meanings::headers(text, sheet),
             list_id: sheet.take(text.list_id.as_ref(), |id| meanings::list_id(id)),
             unsubscribe: meanings::unsubscribe(&text.unsubscribe, sheet),
+            locale: sheet.take(text.locale.as_ref(), |tag| terms::locale(tag)),
         }
     }
 
@@ -228,7 +229,8 @@ impl Draft<'_> {
         templates: Templates,
         sheet: &Sheet,
     ) -> Option<Content> {
-        let Letterhead { mode, from, bounce, reply_to, to, headers, list_id, unsubscribe } = letterhead;
+        let Letterhead { mode, from, bounce, reply_to, to, headers, list_id, unsubscribe, locale } =
+            letterhead;
         let Columns { names: columns, defaults, split, language, group_by } = columns;
         let from = from?;
         let mut wordings = templates.wordings.into_iter();
@@ -263,6 +265,9 @@ impl Draft<'_> {
             making: Making::default(),
             group_by,
             verp: self.text.verp.unwrap_or(false),
+            locale,
+            data: templates.data,
+            zone: None,
         })
     }
 
@@ -276,6 +281,11 @@ impl Draft<'_> {
             max_uncertain: meanings::max_uncertain(text.max_uncertain.as_ref(), sheet),
             notify: text.dsn.as_ref().and_then(|dsn| meanings::notify(dsn, sheet)),
         }
+    }
+
+    fn places(&self, relays: BTreeMap<RelayName, Place>, sheet: &Sheet) -> Places {
+        let from = Self::place_of(self.text.from.as_ref(), sheet);
+        Places { from, relays, file: Some(sheet.place(0..0)) }
     }
 
     pub(super) fn place_of(text: Option<&Text>, sheet: &Sheet) -> Option<Place> {

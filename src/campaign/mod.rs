@@ -14,6 +14,7 @@
 //! - [`load`](Campaign): what a campaign means; `columns`: the list that it names;
 //! - `templates`: its subject, bodies and partials; `wordings`: those of other variants and languages;
 //! - `attachments`: the files that go with its messages;
+//! - `data`: its data file;
 //! - [`relays`](Relays): what `relays.toml` says and means; `signing`, in it: [who signs](Signing), with which keys;
 //! - [`presets`](Preset): what is known of providers;
 //! - [`choose`](choose()): which relays a campaign uses, and whether they fit it;
@@ -27,6 +28,7 @@
 mod attachments;
 mod choose;
 mod columns;
+mod data;
 mod encoding;
 mod error;
 mod files;

@@ -28,6 +28,7 @@ pub(super) struct CampaignText {
     pub(super) template: Option<Text>,
     pub(super) relays: Option<Spanned<Vec<Text>>>,
     pub(super) zone: Option<Text>,
+    pub(super) locale: Option<Text>,
     pub(super) headers: BTreeMap<Text, Text>,
     pub(super) list_id: Option<Text>,
     pub(super) feedback_id: Option<Text>,

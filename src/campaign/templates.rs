@@ -27,6 +27,8 @@ pub(super) struct Templates {
     pub(super) wordings: Vec<Wording>,
     pub(super) variants: Vec<Variant>,
     pub(super) partials: BTreeMap<String, Source>,
+    /// What the data file holds.
+    pub(super) data: Option<serde_json::Value>,
     /// Every file that was read, with the hash of its text.
     pub(super) sources: Vec<(String, blake3::Hash)>,
 }

@@ -6,6 +6,7 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
+use icu_locale_core::Locale;
 use jiff::civil::{DateTime, Time};
 use jiff::tz::{AmbiguousOffset, TimeZone};
 use jiff::{Span, SpanRelativeTo, Timestamp};
@@ -145,6 +146,13 @@ pub(super) fn zone(text: &str) -> Result<TimeZone, Wrong> {
             None => wrong.hint("write it like Europe/Berlin or UTC"),
         }
     })
+}
+
+/// A language, and perhaps a region: `de`, `pt-BR`; as it is written in such tags.
+pub(super) fn locale(text: &str) -> Result<String, Wrong> {
+    let wrong = || Wrong::new(format!("{text:?} is no locale")).hint("write it like de or pt-BR");
+    let tag = Locale::try_from_str(&text.trim().replace('_', "-")).map_err(|_| wrong())?;
+    if (2..=3).contains(&tag.id.language.as_str().len()) { Ok(tag.to_string()) } else { Err(wrong()) }
 }
 
 /// The zone of this machine; UTC where it names none.

@@ -4,7 +4,9 @@ use handlebars::template::{HelperTemplate, Parameter, Subexpression, TemplateEle
 
 use crate::mail::{Fault, nearest};
 
-use super::functions::{self, FUNCTIONS, Shape};
+use super::datum::Datum;
+use super::formats::{self, Format, Part};
+use super::functions::{self, FUNCTIONS, Function, MARKDOWN, OF_LISTS, Shape};
 use super::scope::{Sort, Use};
 use super::walk::Walk;
 
@@ -19,10 +21,7 @@ impl<'a> Walk<'a> {
         let before = self.scopes.latest.len();
         let sorts: Vec<Option<Sort>> = call.params.iter().map(|param| self.argument(param)).collect();
         for (key, value) in &call.hash {
-            self.argument(value);
-            if !(matches!(name, "if" | "unless") && key == "includeZero") {
-                self.report(Fault::error(format!("`{name}` takes no `{key}=`")), key);
-            }
+            self.named_argument(function, key, value);
         }
         if shape == Shape::Inline && (function.shape == Shape::Test || matches!(name, "default" | "len")) {
             self.scopes.latest[before..].iter_mut().for_each(|(_, asked)| *asked = Use::Heeded);
@@ -44,12 +43,59 @@ impl<'a> Walk<'a> {
         {
             let part = call.params[number].as_name().unwrap_or_default();
             self.report(Fault::error(format!("`{name}` cannot take {what}")), part);
-        } else if matches!(name, "each" | "lookup") && sorts[0] == Some(Sort::Text) {
+        } else if OF_LISTS.contains(&name) && sorts[0] == Some(Sort::Text) {
             let part = call.params[0].as_name().unwrap_or_default();
             let fault = Fault::error(format!("`{part}` is not a list"));
-            self.report(fault.hint(format!("[list] split = {{ {part} = \";\" }} makes a column one")), part);
+            let hint = format!("[list] split = {{ {part} = \";\" }} makes a column one");
+            self.report(if self.scopes.names.find(part).is_some() { fault.hint(hint) } else { fault }, part);
+        }
+        if let Some(format) = formats::find(name) {
+            self.literals(call, format);
+        }
+        if name == "plural" && !call.hash.contains_key("other") {
+            let fault = Fault::error("`plural` needs a text for all other numbers");
+            self.report(fault.hint("{{plural count one=\"# item\" other=\"# items\"}}"), name);
         }
         sorts.first().copied().flatten()
+    }
+
+    fn named_argument(&mut self, function: &'static Function, key: &str, value: &'a Parameter) {
+        let name = function.name;
+        match self.argument(value) {
+            Some(Sort::List | Sort::Rows | Sort::Line | Sort::Row | Sort::Data(_)) => {
+                self.report(Fault::error(format!("`{key}=` cannot take a list")), key);
+            }
+            Some(Sort::Text) | None => {}
+        }
+        if function.named.contains(&key) {
+            return;
+        }
+        let fault = Fault::error(format!("`{name}` takes no `{key}=`"));
+        let hint = match nearest(key, function.named.iter().copied()) {
+            Some(near) => Some(format!("did you mean `{near}=`?")),
+            None if function.named.is_empty() => None,
+            None => Some(format!("it takes {}=", function.named.join("=, "))),
+        };
+        self.report(
+            match hint {
+                Some(hint) => fault.hint(hint),
+                None => fault,
+            },
+            key,
+        );
+    }
+
+    /// Tries what is written out in the template, as no row can mend it.
+    fn literals(&mut self, call: &'a HelperTemplate, format: &'static Format) {
+        let unnamed = call.params.iter().enumerate().map(|(number, value)| (Part::Unnamed(number), value));
+        let named = call.hash.iter().map(|(name, value)| (Part::Named(name.as_str()), value));
+        for (part, value) in unnamed.chain(named) {
+            let Parameter::Literal(json) = value else { continue };
+            let Some(text) = Datum::from(json).text() else { continue };
+            if let Err(misuse) = (format.check)(part, &text) {
+                self.report(Fault::error(misuse.what), &text);
+            }
+        }
     }
 
     fn unknown_function(&mut self, name: &str, call: &'a HelperTemplate) {
@@ -93,6 +139,10 @@ impl<'a> Walk<'a> {
     fn subexpression(&mut self, inner: &'a Subexpression) {
         match inner.as_element() {
             TemplateElement::Expression(call) => {
+                if call.name.as_name() == Some(MARKDOWN) {
+                    let fault = Fault::error("`markdown` gives a whole text and stands in a tag by itself");
+                    self.report(fault.hint("{{markdown name}}"), MARKDOWN);
+                }
                 self.call(call, Shape::Inline);
             }
             _ => self.report(Fault::error("this argument is not taken"), ""),
@@ -108,6 +158,6 @@ fn refused(name: &str, sort: Sort, lists: bool) -> Option<&'static str> {
         Sort::Line if name == "with" => None,
         Sort::Line => Some("a whole row"),
         Sort::Rows if name == "lookup" => Some("the rows: write rows.[0] for the first"),
-        Sort::List | Sort::Rows => (!lists).then_some("a list"),
+        Sort::List | Sort::Rows | Sort::Data(_) => (!lists).then_some("a list"),
     }
 }

@@ -9,11 +9,14 @@ use std::collections::BTreeMap;
 
 use handlebars::Template;
 use handlebars::template::{DecoratorTemplate, HelperTemplate, Parameter, TemplateElement};
+use serde_json::Value as Json;
 
-use super::error::Unsound;
-use super::functions::{self, Shape};
+use super::datum::Datum;
+use super::formats;
+use super::functions::{self, MARKDOWN, Shape};
 use super::names::Names;
 use super::parse::Parsed;
+use super::pen::escaped;
 use super::places::{Place, Scope, Scopes};
 use super::program::{
     Block, Choice, Each, Escape, Inset, Layout, Lines, Otherwise, Program, Step, Term, Text,
@@ -64,7 +67,7 @@ pub(super) fn compile(
 #[derive(Clone)]
 struct Given<'a> {
     template: Option<&'a Template>,
-    stack: Vec<Scope>,
+    stack: Vec<Scope<'a>>,
     /// How many partials are around the call.
     depth: usize,
 }
@@ -114,13 +117,9 @@ impl<'a> Compiler<'a> {
                     Language::Plain => Escape::Nothing,
                     Language::Html => Escape::Html,
                 };
-                steps.push(self.expression(call, escape)?);
-                Ok(())
+                self.expression(steps, call, escape)
             }
-            TemplateElement::HtmlExpression(call) => {
-                steps.push(self.expression(call, Escape::Nothing)?);
-                Ok(())
-            }
+            TemplateElement::HtmlExpression(call) => self.expression(steps, call, Escape::Nothing),
             TemplateElement::HelperBlock(call) => self.block(steps, call),
             TemplateElement::PartialExpression(call) | TemplateElement::PartialBlock(call) => {
                 self.partial(steps, call)
@@ -138,7 +137,28 @@ impl<'a> Compiler<'a> {
         }
     }
 
-    fn expression(&mut self, call: &'a HelperTemplate, escape: Escape) -> Result<Step, Refusal> {
+    fn expression(
+        &mut self,
+        steps: &mut Vec<Step>,
+        call: &'a HelperTemplate,
+        escape: Escape,
+    ) -> Result<(), Refusal> {
+        match self.written(call, escape)? {
+            // What the data file holds is the same in all rows.
+            Step::Term(Term::Constant(json), escape) => {
+                let text = Datum::from(&json).text().ok_or(Refusal::Left)?;
+                self.charge(text.len())?;
+                match escape {
+                    Escape::Nothing => self.text(steps, &text),
+                    Escape::Html => self.text(steps, &escaped(&text)),
+                }
+            }
+            step => steps.push(step),
+        }
+        Ok(())
+    }
+
+    fn written(&mut self, call: &'a HelperTemplate, escape: Escape) -> Result<Step, Refusal> {
         let name = call.name.as_name().ok_or(Refusal::Left)?;
         if call.params.is_empty() && call.hash.is_empty() {
             if functions::find(name).is_some() && !functions::gives_way(name) {
@@ -152,6 +172,14 @@ impl<'a> Compiler<'a> {
         }
         let function = functions::find(name).ok_or(Refusal::Left)?;
         let term = self.scopes.call(call).ok_or(Refusal::Left)?;
+        if let Term::Format(mut formatting) = term {
+            let is_markdown = formatting.format.name == MARKDOWN;
+            if is_markdown && self.language == Language::Plain {
+                formatting.format = &formats::MARKDOWN_AS_TEXT;
+            }
+            let escape = if is_markdown { Escape::Nothing } else { escape };
+            return Ok(Step::Term(Term::Format(formatting), escape));
+        }
         Ok(if function.shape == Shape::Test { Step::Word(term) } else { Step::Term(term, escape) })
     }
 
@@ -159,7 +187,7 @@ impl<'a> Compiler<'a> {
         let mut inner = Vec::new();
         match call.name.as_name().ok_or(Refusal::Left)? {
             "raw" => inner = self.some_steps(call.template.as_ref())?,
-            "each" => inner.push(self.each(call)?),
+            "each" => inner = self.each(call)?,
             "with" => inner.push(self.with(call)?),
             name => inner.push(self.choice(name, call)?),
         }
@@ -200,8 +228,9 @@ impl<'a> Compiler<'a> {
         if !call.hash.is_empty() {
             return Err(Refusal::Left);
         }
+        let place = self.scopes.place(argument).ok_or(Refusal::Left)?;
         let test = self.scopes.term(argument).ok_or(Refusal::Left)?;
-        let scope = self.scopes.with(&test, call.block_param.as_ref()).ok_or(Refusal::Left)?;
+        let scope = self.scopes.with(&place, call.block_param.as_ref()).ok_or(Refusal::Left)?;
         self.scopes.stack.push(scope);
         let holds = Otherwise::Steps(self.some_steps(call.template.as_ref())?);
         self.scopes.stack.pop();
@@ -212,13 +241,19 @@ impl<'a> Compiler<'a> {
         Ok(Step::Choice(Box::new(Choice { test, zero: None, holds, fails })))
     }
 
-    fn each(&mut self, call: &'a HelperTemplate) -> Result<Step, Refusal> {
+    fn each(&mut self, call: &'a HelperTemplate) -> Result<Vec<Step>, Refusal> {
         let [argument] = &call.params[..] else { return Err(Refusal::Left) };
-        let list = self.scopes.term(argument).ok_or(Refusal::Left)?;
-        let is_list = matches!(list, Term::List(_) | Term::LineList(..) | Term::Rows);
-        if !is_list || !call.hash.is_empty() {
+        if !call.hash.is_empty() {
             return Err(Refusal::Left);
         }
+        let list = match self.scopes.place(argument) {
+            Some(Place::Of(list @ (Term::List(_) | Term::LineList(..)))) => list,
+            Some(Place::Rows) => Term::Rows,
+            Some(Place::Data(Json::Array(items))) => return self.each_known(call, items),
+            Some(Place::Of(_) | Place::Data(_) | Place::Row | Place::Line(_) | Place::Mixed) | None => {
+                return Err(Refusal::Left);
+            }
+        };
         let scope = self.scopes.each(&list, call.block_param.as_ref()).ok_or(Refusal::Left)?;
         self.scopes.stack.push(scope);
         self.scopes.loops += 1;
@@ -226,7 +261,27 @@ impl<'a> Compiler<'a> {
         self.scopes.loops -= 1;
         self.scopes.stack.pop();
         let none = self.some_steps(call.inverse.as_ref())?;
-        Ok(Step::Each(Box::new(Each { list, steps, none })))
+        Ok(vec![Step::Each(Box::new(Each { list, steps, none }))])
+    }
+
+    /// A loop over what is the same in all rows is gone through once.
+    fn each_known(&mut self, call: &'a HelperTemplate, items: &'a [Json]) -> Result<Vec<Step>, Refusal> {
+        if items.is_empty() {
+            return self.some_steps(call.inverse.as_ref());
+        }
+        let mut steps = Vec::new();
+        for (index, item) in items.iter().enumerate() {
+            let last = index + 1 == items.len();
+            let scope = Scopes::item(item, index, last, call.block_param.as_ref()).ok_or(Refusal::Left)?;
+            self.scopes.stack.push(scope);
+            let round = self.some_steps(call.template.as_ref())?;
+            self.scopes.stack.pop();
+            match self.layout {
+                Layout::Straight => append(&mut steps, round),
+                Layout::Indented => steps.extend(round),
+            }
+        }
+        Ok(steps)
     }
 
     fn partial(&mut self, steps: &mut Vec<Step>, call: &'a DecoratorTemplate) -> Result<(), Refusal> {
@@ -295,58 +350,9 @@ fn append(steps: &mut Vec<Step>, more: Vec<Step>) {
     steps.extend(more);
 }
 
-impl Step {
-    /// Brings its text to the lines that are sent.
-    fn settle(&mut self) -> Result<(), Unsound> {
-        match self {
-            Self::Text(text) => {
-                let given = std::mem::take(&mut text.given);
-                text.begins_with_lf = given.starts_with('\n');
-                text.ends_with_cr = given.ends_with('\r');
-                text.sent.push_text(&given)
-            }
-            Self::Value(..) | Self::Term(..) | Self::Word(_) => Ok(()),
-            Self::Choice(choice) => {
-                [&mut choice.holds, &mut choice.fails].into_iter().try_for_each(|otherwise| match otherwise {
-                    Otherwise::Steps(steps) => steps.iter_mut().try_for_each(Self::settle),
-                    Otherwise::Refuse => Ok(()),
-                })
-            }
-            Self::Each(each) => each.steps.iter_mut().chain(&mut each.none).try_for_each(Self::settle),
-            Self::Block(block) => block.steps.iter_mut().try_for_each(Self::settle),
-            Self::Partial(inset) => inset.steps.iter_mut().try_for_each(Self::settle),
-        }
-    }
-
-    /// Whether it renders whatever the row holds.
-    fn is_safe(&self) -> bool {
-        match self {
-            Self::Text(_) | Self::Value(..) => true,
-            Self::Term(term, _) | Self::Word(term) => term.is_safe(),
-            Self::Choice(choice) => {
-                choice.test.is_safe()
-                    && choice.zero.as_ref().is_none_or(Term::is_safe)
-                    && [&choice.holds, &choice.fails].into_iter().all(Otherwise::is_safe)
-            }
-            Self::Each(each) => each.steps.iter().chain(&each.none).all(Self::is_safe),
-            Self::Block(block) => block.steps.iter().all(Self::is_safe),
-            Self::Partial(inset) => inset.steps.iter().all(Self::is_safe),
-        }
-    }
-}
-
-impl Otherwise {
-    fn is_safe(&self) -> bool {
-        match self {
-            Self::Steps(steps) => steps.iter().all(Step::is_safe),
-            Self::Refuse => false,
-        }
-    }
-}
-
-impl Scopes<'_> {
+impl<'a> Scopes<'a> {
     /// The scope inside a partial: what surrounds it or its argument, and the names it is given.
-    fn partial(&self, call: &DecoratorTemplate) -> Option<Scope> {
+    fn partial(&self, call: &DecoratorTemplate) -> Option<Scope<'a>> {
         let here = self.here();
         let mut this = match &call.params[..] {
             [] => here.this.clone(),
@@ -361,7 +367,7 @@ impl Scopes<'_> {
         if !given.iter().map(|(_, place)| place).chain([&this]).all(Place::is_safe) {
             return None;
         }
-        if !given.is_empty() && !matches!(this, Place::Row) {
+        if !given.is_empty() && !matches!(this, Place::Row | Place::Data(Json::Object(_))) {
             this = Place::Mixed;
         }
         Some(Scope { this, given, counts: here.counts })

@@ -287,6 +287,11 @@ impl Composer {
             Unsound::Link(_) | Unsound::File { .. } | Unsound::Changed { .. } | Unsound::FeedbackId(_) => {
                 columns().next()
             }
+            Unsound::Value(_) => {
+                let place = stop.place.as_ref();
+                let tag = place.and_then(|place| place.document.get(place.span.clone())).unwrap_or_default();
+                columns().find(|(name, _)| tag.contains(name))
+            }
             Unsound::Render(_) => None,
         };
         RowFault {

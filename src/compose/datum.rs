@@ -67,6 +67,21 @@ impl<'a> Datum<'a> {
         }
     }
 
+    /// The items of a list, each as it is written; none where it is no list of texts.
+    pub(super) fn items(&self) -> Option<Vec<Cow<'a, str>>> {
+        match self {
+            Self::List(items) => Some(items.iter().map(Cow::Borrowed).collect()),
+            Self::Tree(Json::Array(items)) => items.iter().map(|item| Datum::from(item).text()).collect(),
+            Self::Rows(_)
+            | Self::Tree(_)
+            | Self::Missing
+            | Self::Null
+            | Self::Bool(_)
+            | Self::Number(_)
+            | Self::Text(_) => None,
+        }
+    }
+
     /// Whether `{{#if}}` takes it for true.
     pub(super) fn is_truthy(&self, zero: Zero) -> bool {
         match self {

@@ -204,6 +204,9 @@ pub(super) enum Unsound {
     /// The template engine gave up.
     #[error("{0}")]
     Render(String),
+    /// A function was given what it does not take.
+    #[error("{0}")]
+    Value(String),
 }
 
 impl Unsound {
@@ -217,6 +220,7 @@ impl Unsound {
             Self::Link(_) => FaultKind::Link,
             Self::FeedbackId(_) => FaultKind::FeedbackId,
             Self::Render(_) => FaultKind::Render,
+            Self::Value(_) => FaultKind::Value,
         }
     }
 }

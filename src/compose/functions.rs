@@ -13,6 +13,7 @@ use handlebars::JsonRender;
 use serde_json::{Number, Value as Json};
 
 use super::datum::Datum;
+use super::formats;
 
 /// Where a function may be called.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,16 +35,25 @@ pub(super) struct Function {
     pub(super) arguments: (usize, usize),
     /// Whether a list may be an argument.
     pub(super) lists: bool,
+    /// The arguments that it takes by name.
+    pub(super) named: &'static [&'static str],
 }
 
 const fn function(name: &'static str, shape: Shape, least: usize, most: usize, lists: bool) -> Function {
-    Function { name, shape, arguments: (least, most), lists }
+    Function { name, shape, arguments: (least, most), lists, named: &[] }
+}
+
+impl Function {
+    const fn named(mut self, named: &'static [&'static str]) -> Self {
+        self.named = named;
+        self
+    }
 }
 
 /// Every function there is.
-pub(super) const FUNCTIONS: [Function; 22] = [
-    function("if", Shape::Block, 1, 1, true),
-    function("unless", Shape::Block, 1, 1, true),
+pub(super) const FUNCTIONS: [Function; 39] = [
+    function("if", Shape::Block, 1, 1, true).named(&["includeZero"]),
+    function("unless", Shape::Block, 1, 1, true).named(&["includeZero"]),
     function("each", Shape::Block, 1, 1, true),
     function("with", Shape::Block, 1, 1, true),
     function("raw", Shape::Block, 0, 0, false),
@@ -64,7 +74,31 @@ pub(super) const FUNCTIONS: [Function; 22] = [
     function("title", Shape::Inline, 1, 1, false),
     function("truncate", Shape::Inline, 2, 2, false),
     function("url_encode", Shape::Inline, 1, 1, false),
+    function("trim", Shape::Inline, 1, 1, false),
+    function("replace", Shape::Inline, 3, 3, false),
+    function("concat", Shape::Inline, 1, usize::MAX, false),
+    function("join", Shape::Inline, 1, 2, true),
+    function("first", Shape::Inline, 1, 1, true),
+    function("last", Shape::Inline, 1, 1, true),
+    function("contains", Shape::Test, 2, 2, true),
+    function("starts_with", Shape::Test, 2, 2, false),
+    function("ends_with", Shape::Test, 2, 2, false),
+    function("date", Shape::Inline, 1, 2, false).named(&["time", "zone", "locale"]),
+    function("number", Shape::Inline, 1, 1, false).named(&["decimals", "locale"]),
+    function("money", Shape::Inline, 2, 2, false).named(&["locale"]),
+    function("plural", Shape::Inline, 1, 1, false).named(&PLURALS),
+    function("add", Shape::Inline, 2, usize::MAX, false),
+    function("subtract", Shape::Inline, 2, 2, false),
+    function("multiply", Shape::Inline, 2, usize::MAX, false),
+    function(MARKDOWN, Shape::Inline, 1, 1, false),
 ];
+
+/// What `plural` takes by name: a text for no item at all, those of CLDR, and the language.
+const PLURALS: [&str; 8] = ["none", "zero", "one", "two", "few", "many", "other", "locale"];
+/// The function that gives HTML, or what the same says in plain text: it stands by itself.
+pub(super) const MARKDOWN: &str = "markdown";
+/// Functions that take nothing but a list.
+pub(super) const OF_LISTS: [&str; 5] = ["each", "lookup", "join", "first", "last"];
 
 /// The function of that name.
 pub(super) fn find(name: &str) -> Option<&'static Function> {
@@ -73,12 +107,20 @@ pub(super) fn find(name: &str) -> Option<&'static Function> {
 
 /// Whether a column of this function's name can be written as `{{name}}` all the same.
 pub(super) fn gives_way(name: &str) -> bool {
-    TEXT_FUNCTIONS.iter().any(|function| function.name == name)
+    TEXT_FUNCTIONS.iter().any(|function| function.name == name) || formats::find(name).is_some()
 }
 
 /// Why a function took none of its arguments. Fits after "could not render: ".
 #[derive(Debug)]
-pub(super) struct Misuse(pub(super) &'static str);
+pub(super) struct Misuse {
+    pub(super) what: Cow<'static, str>,
+}
+
+impl Misuse {
+    pub(super) fn new(what: impl Into<Cow<'static, str>>) -> Self {
+        Self { what: what.into() }
+    }
+}
 
 /// A function from text to text. Called without an argument it is not called at all: the name then is
 /// that of a column, as lists often have a column `title`.
@@ -90,20 +132,22 @@ pub(super) struct TextFunction {
 }
 
 /// All functions from text to text.
-pub(super) const TEXT_FUNCTIONS: [TextFunction; 6] = [
+pub(super) const TEXT_FUNCTIONS: [TextFunction; 7] = [
     TextFunction { name: "default", apply: default },
     TextFunction { name: "upper", apply: |value, _| Ok(text(value)?.to_uppercase().into()) },
     TextFunction { name: "lower", apply: |value, _| Ok(text(value)?.to_lowercase().into()) },
     TextFunction { name: "title", apply: |value, _| Ok(title(&text(value)?).into()) },
     TextFunction { name: TRUNCATE, apply: truncate },
     TextFunction { name: "url_encode", apply: |value, _| Ok(url_encode(&text(value)?).into()) },
+    TextFunction { name: "trim", apply: |value, _| Ok(text(value)?.trim().to_owned().into()) },
 ];
 
 /// The one of them that may refuse what the lint lets pass.
 pub(super) const TRUNCATE: &str = "truncate";
 
-fn text(value: Datum<'_>) -> Result<Cow<'_, str>, Misuse> {
-    value.text().ok_or(Misuse("a list is not text"))
+/// What is written for a value that is no list.
+pub(super) fn text(value: Datum<'_>) -> Result<Cow<'_, str>, Misuse> {
+    value.text().ok_or_else(|| Misuse::new("a list is not text"))
 }
 
 fn default<'a>(value: Datum<'a>, otherwise: &Datum<'a>) -> Result<Cow<'a, str>, Misuse> {
@@ -140,7 +184,7 @@ fn truncate<'a>(value: Datum<'a>, limit: &Datum<'a>) -> Result<Cow<'a, str>, Mis
     let limit = limit
         .number()
         .filter(|limit| *limit >= 1.0 && limit.fract() == 0.0)
-        .ok_or(Misuse("`truncate` needs a whole number from 1"))?;
+        .ok_or_else(|| Misuse::new("`truncate` needs a whole number from 1"))?;
     let keep = (1..).take_while(|count| f64::from(*count) < limit).take(text.len()).count();
     match text.char_indices().nth(keep) {
         Some((cut, last)) if cut + last.len_utf8() < text.len() => {
@@ -183,14 +227,35 @@ pub(super) struct Comparison {
 }
 
 /// All comparisons.
-pub(super) const COMPARISONS: [Comparison; 6] = [
+pub(super) const COMPARISONS: [Comparison; 9] = [
     Comparison { name: "eq", holds: equal },
     Comparison { name: "ne", holds: |left, right| !equal(left, right) },
     Comparison { name: "gt", holds: |left, right| order(left, right).is_some_and(Ordering::is_gt) },
     Comparison { name: "gte", holds: |left, right| order(left, right).is_some_and(Ordering::is_ge) },
     Comparison { name: "lt", holds: |left, right| order(left, right).is_some_and(Ordering::is_lt) },
     Comparison { name: "lte", holds: |left, right| order(left, right).is_some_and(Ordering::is_le) },
+    Comparison { name: "contains", holds: contains },
+    Comparison {
+        name: "starts_with",
+        holds: |text, part| both(text, part, |text, part| text.starts_with(part)),
+    },
+    Comparison { name: "ends_with", holds: |text, part| both(text, part, |text, part| text.ends_with(part)) },
 ];
+
+/// A list holds an item, a text a part.
+fn contains(whole: &Datum<'_>, part: &Datum<'_>) -> bool {
+    match whole.items() {
+        Some(items) => items.iter().any(|item| equal(&Datum::Text(Cow::Borrowed(item)), part)),
+        None => both(whole, part, |text, part| text.contains(part)),
+    }
+}
+
+fn both(left: &Datum<'_>, right: &Datum<'_>, holds: fn(&str, &str) -> bool) -> bool {
+    match (left.clone().text(), right.clone().text()) {
+        (Some(left), Some(right)) => holds(&left, &right),
+        (..) => false,
+    }
+}
 
 /// Two texts are equal letter by letter; a text and a number if the text is that number.
 fn equal(left: &Datum<'_>, right: &Datum<'_>) -> bool {

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::mail::{Content, Fault, Mode, Place, Severity, Source, nearest};
 
 use super::headers;
-use super::names::{BUILT_IN, Names, UNSUBSCRIBE_URL};
+use super::names::{BUILT_IN, DATA, Names, UNSUBSCRIBE_URL};
 use super::parse::{self, Parsed};
 use super::unsubscribe::Whose;
 use super::verp::{LONGEST, LONGEST_LOCAL_PART};
@@ -172,6 +172,11 @@ impl<'a> Survey<'a> {
                 Some(near) => fault.hint(format!("did you mean `{near}`?")),
                 None => fault,
             });
+        }
+        if content.data.is_some() && columns().any(|column| column == DATA) {
+            let what =
+                format!("the list has a column `{DATA}`, which is what the data file is called in templates");
+            self.faults.push(Fault::error(what).hint("name the column otherwise"));
         }
         for name in BUILT_IN[1..].iter().filter(|name| columns().any(|column| column == **name)) {
             let what = format!("the column `{name}` stands for what mailrun itself calls `{name}`");

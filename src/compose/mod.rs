@@ -12,7 +12,8 @@
 //! - `template`: renders one template, by its program or through handlebars; `names`: what a name stands for;
 //! - `compile`: from the tree to a `program`; `places` (what stands for a name), `standing` (tags alone on
 //!   their line); `run`: follows the program for a row; `pen`: writes what it says;
-//! - `functions`: what templates may call, on a `datum`; `taught`: the same for handlebars;
+//! - `functions`: what templates may call, on a `datum`; `formats`: those that take arguments by name, and beneath
+//!   them `locale`, `dates`, `amount` and `money`; `markdown`; `taught`: the same for handlebars;
 //! - `headers` and `words`: clean, encode, fold; `unsubscribe`: the ways out of the list;
 //! - `body`: lines, and where in them to look; `mime`: their transfer encodings; `quoted`: quoted-printable;
 //! - [`tail`](Enclosed): pictures and attachments; `own`: those of one recipient; `parameter`:
@@ -23,20 +24,26 @@
 //! - [`error`](RowFault): what is wrong with one row; `findings`: what is only worth a look in it.
 
 mod alike;
+mod amount;
 mod assemble;
 mod body;
 mod calls;
 mod compile;
 mod composer;
+mod dates;
 mod datum;
 mod dkim;
 mod error;
 mod findings;
+mod formats;
 mod functions;
 mod headers;
 mod lint;
+mod locale;
+mod markdown;
 mod markup;
 mod mime;
+mod money;
 mod names;
 mod own;
 mod parameter;

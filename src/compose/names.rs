@@ -6,6 +6,8 @@
 
 use std::collections::{BTreeSet, HashMap};
 
+use serde_json::{Map, Value as Json};
+
 use crate::mail::{Content, Fields, Recipient};
 
 use super::body::Kinds;
@@ -20,6 +22,8 @@ const TOKEN: &str = "token";
 pub(super) const UNSUBSCRIBE_URL: &str = "unsubscribe_url";
 /// Where the campaign gathers rows: those of the recipient.
 pub(super) const ROWS: &str = "rows";
+/// What the data file holds, where there is one.
+pub(super) const DATA: &str = "data";
 /// Names that stand for something in every campaign.
 pub(super) const BUILT_IN: [&str; 4] = [EMAIL, CAMPAIGN, TOKEN, UNSUBSCRIBE_URL];
 
@@ -37,6 +41,8 @@ pub(super) enum Value {
     UnsubscribeUrl,
     /// The rows of the recipient, each with all columns.
     Rows,
+    /// What the data file holds.
+    Data(Json),
 }
 
 /// All that a value can be taken from.
@@ -56,7 +62,8 @@ impl Value {
             Self::Email => row.recipient.address.as_str(),
             Self::Token => row.token,
             Self::UnsubscribeUrl => row.unsubscribe_url,
-            Self::Rows => "",
+            // The data are the same in all rows, and neither is ever written as a whole.
+            Self::Rows | Self::Data(_) => "",
         }
     }
 
@@ -70,7 +77,12 @@ impl Value {
                     Some(_) | None => cell,
                 }
             }
-            Self::Constant(_) | Self::Email | Self::Token | Self::UnsubscribeUrl | Self::Rows => "",
+            Self::Constant(_)
+            | Self::Email
+            | Self::Token
+            | Self::UnsubscribeUrl
+            | Self::Rows
+            | Self::Data(_) => "",
         }
     }
 
@@ -78,7 +90,12 @@ impl Value {
     pub(super) fn separator(&self) -> Option<&str> {
         match self {
             Self::Column { separator, .. } => separator.as_deref(),
-            Self::Constant(_) | Self::Email | Self::Token | Self::UnsubscribeUrl | Self::Rows => None,
+            Self::Constant(_)
+            | Self::Email
+            | Self::Token
+            | Self::UnsubscribeUrl
+            | Self::Rows
+            | Self::Data(_) => None,
         }
     }
 
@@ -86,7 +103,12 @@ impl Value {
     pub(super) fn is_unsubscribe_url(&self) -> bool {
         match self {
             Self::UnsubscribeUrl => true,
-            Self::Column { .. } | Self::Constant(_) | Self::Email | Self::Token | Self::Rows => false,
+            Self::Column { .. }
+            | Self::Constant(_)
+            | Self::Email
+            | Self::Token
+            | Self::Rows
+            | Self::Data(_) => false,
         }
     }
 
@@ -94,7 +116,7 @@ impl Value {
     pub(super) fn tells_apart(&self) -> bool {
         match self {
             Self::Column { .. } | Self::Email | Self::Token | Self::Rows => true,
-            Self::Constant(_) | Self::UnsubscribeUrl => false,
+            Self::Constant(_) | Self::UnsubscribeUrl | Self::Data(_) => false,
         }
     }
 
@@ -102,7 +124,7 @@ impl Value {
     pub(super) fn is_personal(&self) -> bool {
         match self {
             Self::Column { .. } | Self::Email | Self::Rows => true,
-            Self::Constant(_) | Self::Token | Self::UnsubscribeUrl => false,
+            Self::Constant(_) | Self::Token | Self::UnsubscribeUrl | Self::Data(_) => false,
         }
     }
 }
@@ -118,6 +140,26 @@ pub(super) struct Known<'a> {
 impl<'a> Known<'a> {
     pub(super) fn new(text: &'a str) -> Self {
         Self { text, kinds: Kinds::of(text) }
+    }
+}
+
+/// The same data, in which all tables of a list have the same keys: one that a table lacks is empty there.
+fn evened(data: &Json) -> Json {
+    match data {
+        Json::Array(items) if items.iter().all(Json::is_object) => {
+            let keys: BTreeSet<&String> =
+                items.iter().filter_map(Json::as_object).flat_map(Map::keys).collect();
+            let even = |item: &Json| {
+                let found = |key: &String| item.get(key).map_or(Json::Null, evened);
+                keys.iter().map(|key| ((*key).clone(), found(key))).collect()
+            };
+            items.iter().map(|item| Json::Object(even(item))).collect()
+        }
+        Json::Array(items) => items.iter().map(evened).collect(),
+        Json::Object(table) => {
+            Json::Object(table.iter().map(|(key, value)| (key.clone(), evened(value))).collect())
+        }
+        Json::Null | Json::Bool(_) | Json::Number(_) | Json::String(_) => data.clone(),
     }
 }
 
@@ -151,6 +193,9 @@ impl Names {
         names.add(CAMPAIGN, Value::Constant(content.campaign.clone()));
         names.add(TOKEN, Value::Token);
         names.add(UNSUBSCRIBE_URL, Value::UnsubscribeUrl);
+        if let Some(data) = &content.data {
+            names.add(DATA, Value::Data(evened(data)));
+        }
         names
     }
 

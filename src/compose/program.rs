@@ -6,6 +6,8 @@
 use serde_json::Value as Json;
 
 use super::body::Body;
+use super::error::Unsound;
+use super::formats::Format;
 use super::functions::{Comparison, TextFunction};
 
 /// A compiled template.
@@ -150,6 +152,15 @@ pub(super) enum Term {
     /// Written out in the template; no list.
     Constant(Json),
     Call(Operation, Vec<Term>),
+    Format(Box<Formatting>),
+}
+
+/// A call of a function that takes arguments by name, too.
+#[derive(Debug, Clone)]
+pub(super) struct Formatting {
+    pub(super) format: &'static Format,
+    pub(super) arguments: Vec<Term>,
+    pub(super) named: Vec<(&'static str, Term)>,
 }
 
 /// A function, by what it does with its arguments.
@@ -162,4 +173,53 @@ pub(super) enum Operation {
     Not,
     Length,
     Lookup,
+}
+
+impl Step {
+    /// Brings its text to the lines that are sent.
+    pub(super) fn settle(&mut self) -> Result<(), Unsound> {
+        match self {
+            Self::Text(text) => {
+                let given = std::mem::take(&mut text.given);
+                text.begins_with_lf = given.starts_with('\n');
+                text.ends_with_cr = given.ends_with('\r');
+                text.sent.push_text(&given)
+            }
+            Self::Value(..) | Self::Term(..) | Self::Word(_) => Ok(()),
+            Self::Choice(choice) => {
+                [&mut choice.holds, &mut choice.fails].into_iter().try_for_each(|otherwise| match otherwise {
+                    Otherwise::Steps(steps) => steps.iter_mut().try_for_each(Self::settle),
+                    Otherwise::Refuse => Ok(()),
+                })
+            }
+            Self::Each(each) => each.steps.iter_mut().chain(&mut each.none).try_for_each(Self::settle),
+            Self::Block(block) => block.steps.iter_mut().try_for_each(Self::settle),
+            Self::Partial(inset) => inset.steps.iter_mut().try_for_each(Self::settle),
+        }
+    }
+
+    /// Whether it renders whatever the row holds.
+    pub(super) fn is_safe(&self) -> bool {
+        match self {
+            Self::Text(_) | Self::Value(..) => true,
+            Self::Term(term, _) | Self::Word(term) => term.is_safe(),
+            Self::Choice(choice) => {
+                choice.test.is_safe()
+                    && choice.zero.as_ref().is_none_or(Term::is_safe)
+                    && [&choice.holds, &choice.fails].into_iter().all(Otherwise::is_safe)
+            }
+            Self::Each(each) => each.steps.iter().chain(&each.none).all(Self::is_safe),
+            Self::Block(block) => block.steps.iter().all(Self::is_safe),
+            Self::Partial(inset) => inset.steps.iter().all(Self::is_safe),
+        }
+    }
+}
+
+impl Otherwise {
+    fn is_safe(&self) -> bool {
+        match self {
+            Self::Steps(steps) => steps.iter().all(Step::is_safe),
+            Self::Refuse => false,
+        }
+    }
 }

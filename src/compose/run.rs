@@ -6,14 +6,17 @@
 use std::borrow::Cow;
 
 use serde_json::Number;
+use smallvec::SmallVec;
 
 use crate::mail::{Fields, Recipient};
 
 use super::datum::{Datum, Items, Zero};
+use super::formats::Given;
 use super::functions;
+use super::locale::Setting;
 use super::names::{Known, Names};
 use super::pen::Pen;
-use super::program::{Choice, Each, Operation, Otherwise, Step, Term};
+use super::program::{Choice, Each, Formatting, Operation, Otherwise, Step, Term};
 
 /// The row goes through handlebars.
 #[derive(Debug)]
@@ -24,6 +27,7 @@ pub(super) struct Run<'a> {
     pub(super) names: &'a Names,
     /// The values that the program asks for, each at its number.
     pub(super) known: &'a [Known<'a>],
+    pub(super) setting: &'a Setting,
     /// Whose rows are gone through.
     pub(super) recipient: &'a Recipient,
 }
@@ -188,7 +192,17 @@ impl<'a> Run<'a> {
             Term::Last(level) => Datum::Bool(at(round, *level).last),
             Term::Constant(json) => Datum::from(json),
             Term::Call(operation, arguments) => self.call(*operation, arguments, round)?,
+            Term::Format(formatting) => self.format(formatting, round)?,
         })
+    }
+
+    fn format(&self, formatting: &'a Formatting, round: Option<&Round<'_, 'a>>) -> Result<Datum<'a>, Detour> {
+        let arguments = formatting.arguments.iter().map(|term| self.datum(term, round));
+        let values = arguments.collect::<Result<SmallVec<[_; 4]>, Detour>>()?;
+        let named = formatting.named.iter().map(|(name, term)| Ok((*name, self.datum(term, round)?)));
+        let named = named.collect::<Result<SmallVec<[_; 4]>, Detour>>()?;
+        let given = Given { values: &values, named: &named, setting: self.setting };
+        Ok(Datum::Text((formatting.format.apply)(&given).map_err(|_| Detour)?))
     }
 
     fn call(

@@ -6,6 +6,8 @@
 
 use std::collections::BTreeSet;
 
+use serde_json::Value as Json;
+
 use crate::mail::nearest;
 
 use super::names::{Names, ROWS, Value};
@@ -27,6 +29,8 @@ pub(super) enum Sort {
     Line,
     /// All names of the campaign.
     Row,
+    /// A table or a list of the data file: the number of a set of [`Scopes::nodes`].
+    Data(usize),
 }
 
 /// How a value is asked for.
@@ -45,14 +49,25 @@ pub(super) struct Scope {
     pub(super) this: Sort,
     /// Names that the scope gives.
     pub(super) given: Vec<(String, Sort)>,
-    /// Whether `@index` and its like mean something.
-    pub(super) counts: bool,
+    /// What `@index` and its like mean.
+    pub(super) counts: Counts,
+}
+
+/// What a loop counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Counts {
+    /// There is no loop.
+    Nothing,
+    /// The items of a list: `@index`, `@first`, `@last`.
+    Items,
+    /// The values of a table: `@key`, `@first`, `@last`.
+    Keys,
 }
 
 impl Scope {
     /// The scope of a whole template.
     pub(super) fn row() -> Self {
-        Self { this: Sort::Row, given: Vec::new(), counts: false }
+        Self { this: Sort::Row, given: Vec::new(), counts: Counts::Nothing }
     }
 }
 
@@ -81,13 +96,26 @@ pub(super) struct Scopes<'a> {
     pub(super) used: BTreeSet<usize>,
     /// The numbers of the last values that were asked for, as far back as somebody cleared it.
     pub(super) latest: Vec<(usize, Use)>,
+    /// What the paths into the data file lead to: each set is of the values that one path may mean, as it does
+    /// within a loop.
+    pub(super) nodes: Vec<Vec<&'a Json>>,
+    /// The keys of the data file that were asked for; one for all of them is none.
+    pub(super) keys: BTreeSet<Option<String>>,
     /// The name that must not be used here, as it is what is being made.
     pub(super) forbidden: Option<&'static str>,
 }
 
 impl<'a> Scopes<'a> {
     pub(super) fn new(names: &'a Names, forbidden: Option<&'static str>) -> Self {
-        Self { names, stack: vec![Scope::row()], used: BTreeSet::new(), latest: Vec::new(), forbidden }
+        Self {
+            names,
+            stack: vec![Scope::row()],
+            used: BTreeSet::new(),
+            latest: Vec::new(),
+            nodes: Vec::new(),
+            keys: BTreeSet::new(),
+            forbidden,
+        }
     }
 
     /// The scope around the place.
@@ -130,18 +158,23 @@ impl<'a> Scopes<'a> {
     }
 
     fn counter(&self, text: &str, path: &Path<'_>) -> Result<Sort, Astray> {
-        let names = ["index", "first", "last", "key"];
         let scope = self.stack.len().checked_sub(1 + path.up).and_then(|number| self.stack.get(number));
-        match path.segments[..] {
-            // A list has no keys, but handlebars' own examples use @key for the index.
-            [name] if name != "key" && names.contains(&name) && scope.is_some_and(|s| s.counts) => {
+        let counts = scope.map_or(Counts::Nothing, |scope| scope.counts);
+        match (&path.segments[..], counts) {
+            (["index" | "first" | "last"], Counts::Items) | (["key" | "first" | "last"], Counts::Keys) => {
                 Ok(Sort::Text)
             }
-            [name] if name != "key" && names.contains(&name) => {
+            // A list has no keys, but handlebars' own examples use @key for the index.
+            (["key"], Counts::Items | Counts::Nothing) => {
+                Err(Astray::new("a list has no `@key`".to_owned()).hint("write `@index`".to_owned()))
+            }
+            (["index"], Counts::Keys) => {
+                Err(Astray::new("a table has no `@index`".to_owned()).hint("write `@key`".to_owned()))
+            }
+            (["index" | "first" | "last"], Counts::Nothing) => {
                 Err(Astray::new(format!("`{text}` means something in {{{{#each}}}} only")))
             }
-            ["key"] => Err(Astray::new("a list has no `@key`".to_owned()).hint("write `@index`".to_owned())),
-            [..] => Err(Astray::new(format!("`{text}` is unknown"))
+            (..) => Err(Astray::new(format!("`{text}` is unknown"))
                 .hint("there are @index, @first and @last, and @root.name".to_owned())),
         }
     }
@@ -157,7 +190,17 @@ impl<'a> Scopes<'a> {
                 }
                 self.used.insert(number);
                 self.latest.push((number, Use::Bare));
-                self.descend(text, sort_of(self.names.value(number).1), rest)
+                let names: &'a Names = self.names;
+                if let Value::Data(data) = names.value(number).1 {
+                    self.keys.insert(rest.first().map(|key| (*key).to_owned()));
+                    let root = self.set(vec![data]);
+                    return self.descend(text, root, rest);
+                }
+                self.descend(text, sort_of(names.value(number).1), rest)
+            }
+            Sort::Data(set) => {
+                let next = self.step(text, set, first)?;
+                self.descend(text, next, rest)
             }
             Sort::Line => {
                 let Some(number) = self.names.find(first).filter(|number| self.is_column(*number)) else {
@@ -176,11 +219,7 @@ impl<'a> Scopes<'a> {
             }
             Sort::List => Err(Astray::new(format!("`{text}`: a list has no `{first}`"))
                 .hint("go through it with {{#each ..}}, or take one item by number".to_owned())),
-            Sort::Text if self.stack.len() > 1 && self.names.find(first).is_some() => {
-                let back = "../".repeat(self.stack.iter().rev().take_while(|s| s.this != Sort::Row).count());
-                Err(Astray::new(format!("`{text}` is not known inside this block"))
-                    .hint(format!("write `{back}{first}`")))
-            }
+            Sort::Text if self.is_outside(first) => Err(self.outside(text, first)),
             Sort::Text => Err(self.unknown(text, first)),
         }
     }
@@ -203,6 +242,86 @@ impl<'a> Scopes<'a> {
         astray.hint(format!("there are {}", columns.join(", ")))
     }
 
+    /// Whether it is a name of the row, and the place within a block that knows no such name.
+    fn is_outside(&self, name: &str) -> bool {
+        self.stack.len() > 1 && self.names.find(name).is_some()
+    }
+
+    fn outside(&self, text: &str, name: &str) -> Astray {
+        let back = "../".repeat(self.stack.iter().rev().take_while(|s| s.this != Sort::Row).count());
+        Astray::new(format!("`{text}` is not known inside this block")).hint(format!("write `{back}{name}`"))
+    }
+
+    /// A set of values of the data file: text if they can be written. Where some can be written and others not,
+    /// the template has to ask first, and the rows tell whether it did.
+    fn set(&mut self, values: Vec<&'a Json>) -> Sort {
+        let values: Vec<&Json> =
+            values.into_iter().filter(|value| value.is_array() || value.is_object()).collect();
+        if values.is_empty() {
+            return Sort::Text;
+        }
+        self.nodes.push(values);
+        Sort::Data(self.nodes.len() - 1)
+    }
+
+    /// What a key or a number leads to in all values of a set.
+    fn step(&mut self, text: &str, set: usize, key: &str) -> Result<Sort, Astray> {
+        let mut found = Vec::new();
+        for value in &self.nodes[set] {
+            match value {
+                Json::Object(table) => {
+                    let Some(next) = table.get(key) else {
+                        if self.is_outside(key) && text.starts_with(key) {
+                            return Err(self.outside(text, key));
+                        }
+                        let astray =
+                            Astray::new(format!("`{text}` is unknown: the data file has no `{key}` there"));
+                        let near = nearest(key, table.keys().map(String::as_str));
+                        let known: Vec<&str> = table.keys().map(String::as_str).take(SHOWN).collect();
+                        let known = format!("there are {}", known.join(", "));
+                        return Err(astray.hint(near.map_or(known, |near| format!("did you mean `{near}`?"))));
+                    };
+                    found.push(next);
+                }
+                Json::Array(items) => match key.parse::<usize>().map(|number| items.get(number)) {
+                    Ok(Some(next)) => found.push(next),
+                    Ok(None) => {
+                        return Err(Astray::new(format!(
+                            "`{text}` is unknown: the list has {} items",
+                            items.len()
+                        )));
+                    }
+                    Err(_) if self.is_outside(key) && text.starts_with(key) => {
+                        return Err(self.outside(text, key));
+                    }
+                    Err(_) => {
+                        return Err(Astray::new(format!("`{text}`: a list has no `{key}`"))
+                            .hint("go through it with {{#each ..}}, or take one item by number".to_owned()));
+                    }
+                },
+                Json::Null | Json::Bool(_) | Json::Number(_) | Json::String(_) => {}
+            }
+        }
+        Ok(self.set(found))
+    }
+
+    /// What a loop over a set goes through, and what it counts.
+    pub(super) fn items(&mut self, set: usize) -> (Sort, Counts) {
+        let mut found = Vec::new();
+        let mut counts = Counts::Items;
+        for value in &self.nodes[set] {
+            match value {
+                Json::Array(items) => found.extend(items),
+                Json::Object(table) => {
+                    counts = Counts::Keys;
+                    found.extend(table.values());
+                }
+                Json::Null | Json::Bool(_) | Json::Number(_) | Json::String(_) => {}
+            }
+        }
+        (self.set(found), counts)
+    }
+
     fn unknown(&self, text: &str, name: &str) -> Astray {
         let astray = Astray::new(format!("`{text}` is unknown: no column or value has that name"));
         if let Some(near) = nearest(name, self.known()) {
@@ -221,8 +340,12 @@ fn sort_of(value: &Value) -> Sort {
     match value {
         Value::Rows => Sort::Rows,
         value if value.separator().is_some() => Sort::List,
-        Value::Column { .. } | Value::Constant(_) | Value::Email | Value::Token | Value::UnsubscribeUrl => {
-            Sort::Text
-        }
+        // What the data file holds is looked into where it is asked for.
+        Value::Column { .. }
+        | Value::Constant(_)
+        | Value::Email
+        | Value::Token
+        | Value::UnsubscribeUrl
+        | Value::Data(_) => Sort::Text,
     }
 }

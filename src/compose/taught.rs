@@ -3,6 +3,8 @@
 //! Each takes its arguments out of handlebars' JSON and calls what stands in `functions`, so that a template
 //! gives the same whichever way it is rendered.
 
+use std::sync::Arc;
+
 use handlebars::{
     Context, Handlebars, Helper, HelperDef, HelperResult, Output, RenderContext, RenderError,
     RenderErrorReason, Renderable, ScopedJson,
@@ -10,10 +12,13 @@ use handlebars::{
 use serde_json::Value as Json;
 
 use super::datum::Datum;
-use super::functions::{self, COMPARISONS, Comparison, Misuse, TEXT_FUNCTIONS, TextFunction};
+use super::formats::{self, FORMATS, Format, Given};
+use super::functions::{self, COMPARISONS, Comparison, MARKDOWN, TEXT_FUNCTIONS, TextFunction};
+use super::locale::Setting;
+use super::walk::Language;
 
-/// Teaches `engine` the functions that handlebars lacks or has otherwise.
-pub(super) fn register(engine: &mut Handlebars<'static>) {
+/// Teaches `engine`, which renders what is in `language`, the functions that handlebars lacks or has otherwise.
+pub(super) fn register(engine: &mut Handlebars<'static>, language: Language, setting: &Arc<Setting>) {
     engine.unregister_helper("log");
     engine.register_helper("len", Box::new(Length));
     for comparison in COMPARISONS {
@@ -22,6 +27,15 @@ pub(super) fn register(engine: &mut Handlebars<'static>) {
     for function in TEXT_FUNCTIONS {
         engine.register_helper(function.name, Box::new(function));
     }
+    for format in &FORMATS {
+        engine.register_helper(format.name, Box::new(Formatted { format, setting: Arc::clone(setting) }));
+    }
+    let format = match language {
+        Language::Plain => &formats::MARKDOWN_AS_TEXT,
+        Language::Html => &formats::MARKDOWN_AS_HTML,
+    };
+    let markdown = Written(Formatted { format, setting: Arc::clone(setting) });
+    engine.register_helper(MARKDOWN, Box::new(markdown));
 }
 
 fn fault(what: impl Into<String>) -> RenderError {
@@ -47,8 +61,68 @@ impl HelperDef for TextFunction {
         }
         let takes_two = functions::find(self.name).is_some_and(|function| function.arguments.0 == 2);
         let second = if takes_two { argument(helper, 1)? } else { Datum::Missing };
-        let made = (self.apply)(argument(helper, 0)?, &second).map_err(|Misuse(what)| fault(what))?;
+        let made = (self.apply)(argument(helper, 0)?, &second).map_err(|misuse| fault(misuse.what))?;
         Ok(Json::String(made.into_owned()).into())
+    }
+}
+
+/// A function that takes arguments by name, too.
+#[derive(Clone)]
+struct Formatted {
+    format: &'static Format,
+    setting: Arc<Setting>,
+}
+
+impl Formatted {
+    fn make(&self, helper: &Helper<'_>) -> Result<String, RenderError> {
+        let function = functions::find(self.format.name).expect("every format is a function");
+        let values: Vec<_> = helper.params().iter().map(|value| Datum::from(value.value())).collect();
+        if values.len() < function.arguments.0 {
+            return Err(fault(format!("`{}` needs another argument", helper.name())));
+        }
+        let named = function
+            .named
+            .iter()
+            .filter_map(|name| helper.hash_get(name).map(|value| (*name, Datum::from(value.value()))));
+        let named: Vec<_> = named.collect();
+        let given = Given { values: &values, named: &named, setting: &self.setting };
+        let made = (self.format.apply)(&given).map_err(|misuse| fault(misuse.what))?;
+        Ok(made.into_owned())
+    }
+}
+
+impl HelperDef for Formatted {
+    fn call_inner<'reg: 'rc, 'rc>(
+        &self,
+        helper: &Helper<'rc>,
+        _: &'reg Handlebars<'reg>,
+        context: &'rc Context,
+        scope: &mut RenderContext<'reg, 'rc>,
+    ) -> Result<ScopedJson<'rc>, RenderError> {
+        if helper.params().is_empty() {
+            return scope.evaluate(context, &format!("./{}", self.format.name));
+        }
+        Ok(Json::String(self.make(helper)?).into())
+    }
+}
+
+/// A function that gives HTML, which is not escaped once more.
+struct Written(Formatted);
+
+impl HelperDef for Written {
+    fn call<'reg: 'rc, 'rc>(
+        &self,
+        helper: &Helper<'rc>,
+        engine: &'reg Handlebars<'reg>,
+        context: &'rc Context,
+        scope: &mut RenderContext<'reg, 'rc>,
+        out: &mut dyn Output,
+    ) -> HelperResult {
+        let around = scope.is_disable_escape();
+        scope.set_disable_escape(around || !helper.params().is_empty());
+        let written = self.0.call(helper, engine, context, scope, out);
+        scope.set_disable_escape(around);
+        written
     }
 }
 
@@ -109,7 +183,7 @@ mod tests {
         let mut engine = Handlebars::new();
         engine.set_strict_mode(true);
         engine.register_escape_fn(handlebars::no_escape);
-        register(&mut engine);
+        register(&mut engine, Language::Plain, &Arc::new(Setting::new(&crate::compose::tests::content())));
         let row = json!({
             "name": "ada o'hara-LOVELACE it's", "empty": "  ", "title": "Dr.", "n": "9", "m": "10",
             "items": ["a", "b"], "word": "Żółw",

@@ -8,6 +8,7 @@
 use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
+use std::sync::Arc;
 
 use handlebars::{Context, Handlebars, Output, RenderContext, RenderError, RenderErrorReason, Renderable};
 use serde_json::{Map, Value as Json};
@@ -17,6 +18,7 @@ use crate::mail::{Content, Fields, Place, Source};
 use super::body::Body;
 use super::compile::compile;
 use super::error::Unsound;
+use super::locale::Setting;
 use super::names::{Known, Names, Row, Value, items};
 use super::parse::{self, Parsed};
 use super::pen::{Indented, LARGEST, Lined, Straight, escaped};
@@ -31,6 +33,7 @@ const WORDS: usize = 200;
 /// What all templates of a campaign share: partials, functions, names.
 pub(super) struct Engine {
     names: Names,
+    setting: Arc<Setting>,
     plain: Handlebars<'static>,
     html: Handlebars<'static>,
     partials: Vec<(String, Source)>,
@@ -39,6 +42,7 @@ pub(super) struct Engine {
 impl Engine {
     /// An engine with the partials of `content`, which passed the lint.
     pub(super) fn new(content: &Content, names: Names) -> Self {
+        let setting = Arc::new(Setting::new(content));
         let build = |language| {
             let mut engine = Handlebars::new();
             engine.set_strict_mode(true);
@@ -46,14 +50,14 @@ impl Engine {
                 Language::Plain => engine.register_escape_fn(handlebars::no_escape),
                 Language::Html => engine.register_escape_fn(escaped),
             }
-            taught::register(&mut engine);
+            taught::register(&mut engine, language, &setting);
             for (name, source) in &content.partials {
                 engine.register_partial(name, source.text()).expect("the lint has read every partial");
             }
             engine
         };
         let partials = content.partials.iter().map(|(name, source)| (name.clone(), source.clone())).collect();
-        Self { names, plain: build(Language::Plain), html: build(Language::Html), partials }
+        Self { names, plain: build(Language::Plain), html: build(Language::Html), setting, partials }
     }
 
     /// The names of the campaign.
@@ -67,6 +71,7 @@ impl Engine {
             let (name, value) = self.names.value(*number);
             let json = match value {
                 Value::Rows => row.recipient.lines().map(|fields| self.line(fields)).collect(),
+                Value::Data(data) => data.clone(),
                 value => json(value, value.text(row)),
             };
             map.insert(name.to_owned(), json);
@@ -157,10 +162,15 @@ impl Template {
         Ok(body)
     }
 
+    fn run<'a>(engine: &'a Engine, view: &'a View<'_>) -> Run<'a> {
+        let (names, known, setting) = (&engine.names, &view.known[..], &engine.setting);
+        Run { names, known, setting, recipient: view.row.recipient }
+    }
+
     /// Follows the program of what goes into a header.
     pub(super) fn follow_text(&self, engine: &Engine, view: &View<'_>) -> Result<String, Detour> {
         let program = self.program.as_ref().ok_or(Detour)?;
-        let run = Run { names: &engine.names, known: &view.known, recipient: view.row.recipient };
+        let run = Self::run(engine, view);
         let mut text = String::with_capacity(self.room());
         match program.layout {
             Layout::Straight => run.steps(&program.steps, None, &mut Straight::new(&mut text))?,
@@ -179,7 +189,7 @@ impl Template {
         let program = self.program.as_ref().ok_or(Detour)?;
         let whole = match program.layout {
             Layout::Straight => {
-                let run = Run { names: &engine.names, known: &view.known, recipient: view.row.recipient };
+                let run = Self::run(engine, view);
                 let mut pen = Lined::new(body);
                 run.steps(&program.steps, None, &mut pen)?;
                 pen.is_whole()
@@ -223,6 +233,7 @@ impl Template {
             RenderErrorReason::MissingVariable(None) => {
                 Unsound::Render("a list has no item of that number".to_owned())
             }
+            RenderErrorReason::Other(words) => Unsound::Value(words.chars().take(WORDS).collect()),
             reason => {
                 let words = reason.to_string();
                 Unsound::Render(words.lines().next().unwrap_or_default().chars().take(WORDS).collect())

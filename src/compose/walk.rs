@@ -17,7 +17,7 @@ use super::markup;
 use super::names::Names;
 use super::parse::{self, Parsed};
 use super::scan::{DEPTH, Kind};
-use super::scope::{Astray, Scope, Scopes, Sort, Use};
+use super::scope::{Astray, Counts, Scope, Scopes, Sort, Use};
 
 /// How many partials one template may include, each inclusion counted.
 const INCLUSIONS: usize = 2_000;
@@ -233,6 +233,11 @@ impl<'a> Walk<'a> {
                 let fault = Fault::error(format!("`{name}` are all rows and cannot be written as they are"));
                 self.report(fault.hint("{{#each rows}}..{{/each}} goes through them"), name);
             }
+            Some(Sort::Data(_)) => {
+                let fault =
+                    Fault::error(format!("`{name}` is a list or a table and cannot be written as it is"));
+                self.report(fault.hint(format!("{{{{#each {name}}}}} goes through it")), name);
+            }
             Some(Sort::Row | Sort::Line) => {
                 self.report(Fault::error(format!("`{name}` is the whole row here")), name);
             }
@@ -259,8 +264,14 @@ impl<'a> Walk<'a> {
         self.asked.extend(self.scopes.latest.drain(..).map(|(number, _)| number));
         let scope = match name {
             "each" => {
-                let this = if first == Some(Sort::Rows) { Sort::Line } else { Sort::Text };
-                Some(Scope { this, given: Vec::new(), counts: true })
+                let (this, counts) = match first {
+                    Some(Sort::Data(set)) => self.scopes.items(set),
+                    Some(Sort::Rows) => (Sort::Line, Counts::Items),
+                    Some(Sort::Text | Sort::List | Sort::Row | Sort::Line) | None => {
+                        (Sort::Text, Counts::Items)
+                    }
+                };
+                Some(Scope { this, given: Vec::new(), counts })
             }
             "with" => {
                 let this = first.unwrap_or(Sort::Text);

@@ -50,8 +50,11 @@ pub(super) fn was_tested(history: &History, state: &Path, content: &Content) -> 
     let rehearsed = history.runs.iter().rev().filter(|run| run.sandbox && run.campaign == content.campaign);
     let same = |plan: &Plan| {
         let then = &plan.head().content;
-        let same_bodies = (&then.subject, &then.text, &then.html, &then.partials, &then.wordings)
-            == (&content.subject, &content.text, &content.html, &content.partials, &content.wordings);
+        let said = |content: &'_ Content| {
+            let Content { subject, text, html, partials, wordings, data, .. } = content.clone();
+            (subject, text, html, partials, wordings, data)
+        };
+        let same_bodies = said(then) == said(content);
         same_bodies && then.mode == Mode::clone(&content.mode)
     };
     rehearsed.take(10).any(|run| Plan::open(state, run.plan).is_ok_and(|plan| same(&plan)))

@@ -213,6 +213,9 @@ impl Desk {
                 edits.push(format!("the attachment {}", attachment.file.text()));
             }
         }
+        if then.data != now.data {
+            edits.push(format!("the data file of campaigns/{}", self.campaign.name));
+        }
         if edits.is_empty() && *then != now {
             edits.push(format!("the settings of campaigns/{}/campaign.toml", self.campaign.name));
         }

@@ -206,6 +206,61 @@ pub struct Content {
     /// Whether each batch has a reverse-path of its own, made of `reverse_path` and a tag.
     #[serde(default)]
     pub verp: bool,
+    /// The language of dates, numbers and money, as a tag like de-AT; none: that of the messages, or else en.
+    #[serde(default)]
+    pub locale: Option<String>,
+    /// The zone of dates, by its IANA name; none: UTC.
+    #[serde(default)]
+    pub zone: Option<String>,
+    /// What the data file holds, a table: the same for all recipients, as `{{data.name}}`.
+    #[serde(default)]
+    pub data: Option<serde_json::Value>,
+}
+
+impl Content {
+    /// The personal mail of a campaign, with nothing in it but who writes and a Subject: no body yet, no way out
+    /// but From, and what nothing was said of as it is then. The first of `columns` holds the address.
+    pub fn new(
+        campaign: impl Into<String>,
+        from: Mailbox,
+        subject: Source,
+        columns: impl IntoIterator<Item = impl Into<String>>,
+    ) -> Self {
+        Self {
+            campaign: campaign.into(),
+            edition: 1,
+            mode: Mode::Personal,
+            reverse_path: from.address.clone(),
+            from,
+            reply_to: None,
+            subject,
+            text: None,
+            html: None,
+            partials: BTreeMap::new(),
+            headers: BTreeMap::new(),
+            list_id: None,
+            columns: columns.into_iter().map(Into::into).collect(),
+            email_column: 0,
+            name: None,
+            to: None,
+            defaults: BTreeMap::new(),
+            split: BTreeMap::new(),
+            unsubscribe: Unsubscribe::default(),
+            eight_bit: false,
+            wordings: Vec::new(),
+            variants: Vec::new(),
+            language_column: None,
+            attachments: Vec::new(),
+            images: Vec::new(),
+            language: None,
+            making: Making::default(),
+            group_by: None,
+            verp: false,
+            locale: None,
+            zone: None,
+            data: None,
+        }
+    }
 }
 
 /// Why a row of the list is not written to.

@@ -134,7 +134,7 @@ pub fn language_tag(text: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::mail::{Address, Mailbox, Making, Mode, Unsubscribe};
+    use crate::mail::{Address, Mailbox};
 
     fn content(shares: &[u32], languages: &[&str]) -> Content {
         let subject = Source::file("s.hbs", "Hello");
@@ -154,35 +154,16 @@ mod tests {
             }
         }
         Content {
-            campaign: "autumn".into(),
-            edition: 1,
-            mode: Mode::Personal,
-            from: Mailbox::parse("news@example.com").expect("a mailbox"),
-            reply_to: None,
             reverse_path: Address::parse("news@example.com").expect("an address"),
-            subject,
-            text: None,
-            html: None,
-            partials: std::collections::BTreeMap::new(),
-            headers: std::collections::BTreeMap::new(),
-            list_id: None,
-            columns: vec!["email".into(), "lang".into()],
-            email_column: 0,
-            name: None,
-            to: None,
-            defaults: std::collections::BTreeMap::new(),
-            split: std::collections::BTreeMap::new(),
-            unsubscribe: Unsubscribe::default(),
-            eight_bit: false,
             wordings,
             variants,
-            group_by: None,
             language_column: Some(1),
-            attachments: Vec::new(),
-            images: Vec::new(),
-            language: None,
-            making: Making::default(),
-            verp: false,
+            ..Content::new(
+                "autumn",
+                Mailbox::parse("news@example.com").expect("a mailbox"),
+                subject,
+                ["email", "lang"],
+            )
         }
     }
 

@@ -2,14 +2,12 @@
 
 #![allow(dead_code, reason = "only one fuzz target uses it")]
 
-use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
 
 use jiff::Timestamp;
 use mailrun::compose::{Composer, Keys};
 use mailrun::mail::{
-    Address, Batch, BatchId, Content, Mailbox, Mode, PlanId, Recipient, RecipientNo, RunNo, Source,
-    Unsubscribe,
+    Address, Batch, BatchId, Content, Mailbox, PlanId, Recipient, RecipientNo, RunNo, Source, Unsubscribe,
 };
 
 /// Columns beside the address.
@@ -48,33 +46,24 @@ fn content() -> Content {
     let headers =
         [("X-City", "City: {{city}} {{{title}}}"), ("X-Note", "=?{{note}}?="), ("Precedence", "bulk")];
     Content {
-        campaign: "autumn".into(),
-        edition: 1,
-        mode: Mode::Personal,
-        from: Mailbox::parse("Example News <news@example.com>").expect("a mailbox"),
         reply_to: Some(Mailbox::parse("hello@example.com").expect("a mailbox")),
         reverse_path: Address::parse("bounces@example.com").expect("an address"),
-        subject: source("Hello {{name}} {{{city}}}"),
         text: Some(source("Dear {{name}},\n{{{note}}}\n")),
         html: Some(source("<p title=\"{{title}}\">{{name}} {{{note}}}</p>")),
-        partials: BTreeMap::new(),
         headers: headers.map(|(name, text)| (name.to_owned(), source(text))).into(),
         list_id: Some("news.example.com".into()),
-        columns: ["email"].into_iter().chain(COLUMNS).map(str::to_owned).collect(),
-        email_column: 0,
         name: Some(source("{{title}} {{name}}")),
-        to: None,
-        defaults: BTreeMap::new(),
-        split: BTreeMap::new(),
         unsubscribe: Unsubscribe {
             url: Some(source("https://u.example.com/{{token}}?c={{url_encode city}}")),
             mailto: Some(Address::parse("unsubscribe@example.com").expect("an address")),
         },
-        eight_bit: false,
-        wordings: Vec::new(),
-        variants: Vec::new(),
-        language_column: None,
         verp: true,
+        ..Content::new(
+            "autumn",
+            Mailbox::parse("Example News <news@example.com>").expect("a mailbox"),
+            source("Hello {{name}} {{{city}}}"),
+            ["email"].into_iter().chain(COLUMNS),
+        )
     }
 }
 
@@ -86,6 +75,7 @@ pub(crate) fn row(octets: &[u8]) {
         row: 2,
         address: Address::parse("ada@example.net").expect("an address"),
         fields: std::iter::once("ada@example.net").chain(cells).collect(),
+        more: Vec::new(),
     };
     let id = BatchId { run: RunNo(1), number: 1, part: 0 };
     let batch = Batch { id, attempt: 1, date: None, recipients: vec![RecipientNo(1)] };

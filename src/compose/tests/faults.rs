@@ -2,12 +2,85 @@
 
 use std::sync::Arc;
 
+use serde_json::json;
+
 use super::{composer, content, source, sources, texts};
 use crate::compose::{Composer, Keys, lint};
 use crate::mail::{PlanId, Severity};
 
 /// A text body, what is said of it, and the hint, if it matters.
-const POINTED_AT: [(&str, &str, &str); 31] = [
+const POINTED_AT: [(&str, &str, &str); 58] = [
+    (
+        "{{data.titel}}",
+        "1:3: `data.titel` is unknown: the data file has no `titel` there",
+        "did you mean `title`?",
+    ),
+    (
+        "{{#each data.articles}}{{nmae}}{{/each}}",
+        "1:26: `nmae` is unknown: the data file has no `nmae` there",
+        "did you mean `name`?",
+    ),
+    (
+        "{{#each data.articles}}{{#if nmae}}x{{/if}}{{/each}}",
+        "1:30: `nmae` is unknown: the data file has no `nmae` there",
+        "did you mean `name`?",
+    ),
+    (
+        "{{#each data.articles}}{{city}}{{/each}}",
+        "1:26: `city` is not known inside this block",
+        "write `../city`",
+    ),
+    ("{{data.articles.[2].name}}", "1:3: `data.articles.[2].name` is unknown: the list has 2 items", ""),
+    (
+        "{{data.articles.name}}",
+        "1:3: `data.articles.name`: a list has no `name`",
+        "go through it with {{#each ..}}, or take one item by number",
+    ),
+    (
+        "{{data.articles}}",
+        "1:3: `data.articles` is a list or a table and cannot be written as it is",
+        "{{#each data.articles}} goes through it",
+    ),
+    ("{{#each data.title}}x{{/each}}", "1:9: `data.title` is not a list", ""),
+    ("{{upper data.articles}}", "1:9: `upper` cannot take a list", ""),
+    ("{{#each data.author}}{{@index}}{{/each}}", "1:24: a table has no `@index`", "write `@key`"),
+    (
+        "{{> card data.author}}",
+        "partials/card.hbs:1:3: `price` is unknown: the data file has no `price` there",
+        "there are name",
+    ),
+    ("{{date ctiy}}", "1:8: `ctiy` is unknown: no column or value has that name", "did you mean `city`?"),
+    (
+        "{{date city zone=ctiy}}",
+        "1:18: `ctiy` is unknown: no column or value has that name",
+        "did you mean `city`?",
+    ),
+    ("{{date city \"longer\"}}", "1:14: there is no date style `longer`: did you mean long?", ""),
+    (
+        "{{date city \"%d.%!\"}}",
+        "1:14: the pattern `%d.%!` cannot be followed: found unrecognized specifier directive `!`",
+        "",
+    ),
+    ("{{date city zoen=\"UTC\"}}", "1:13: `date` takes no `zoen=`", "did you mean `zone=`?"),
+    ("{{date city x=1}}", "1:13: `date` takes no `x=`", "it takes time=, zone=, locale="),
+    (
+        "{{date city zone=\"Europe/Berlim\"}}",
+        "1:19: `Europe/Berlim` is no time zone: did you mean Europe/Berlin?",
+        "",
+    ),
+    ("{{number city locale=\"german\"}}", "1:23: `german` is no locale: write it like de or pt-BR", ""),
+    ("{{number city decimals=99}}", "1:24: `decimals=` takes a whole number from 0 to 12", ""),
+    ("{{money city \"EUX\"}}", "1:15: there is no currency `EUX`: did you mean EUR?", ""),
+    ("{{money city}}", "1:3: `money` takes 2 arguments, not 1", ""),
+    (
+        "{{plural city one=\"x\"}}",
+        "1:3: `plural` needs a text for all other numbers",
+        "{{plural count one=\"# item\" other=\"# items\"}}",
+    ),
+    ("{{plural city other=items}}", "1:15: `other=` cannot take a list", ""),
+    ("{{upper (markdown city)}}", "1:10: `markdown` gives a whole text and stands in a tag by itself", ""),
+    ("{{join city}}", "1:8: `city` is not a list", "[list] split = { city = \";\" } makes a column one"),
+    ("{{upper city locale=\"de\"}}", "1:14: `upper` takes no `locale=`", ""),
     ("{{lookup city 0}}", "1:10: `city` is not a list", "[list] split = { city = \";\" } makes a column one"),
     (
         "Hello {{frist_name}}",
@@ -120,7 +193,11 @@ fn what_is_wrong_in_a_template_is_pointed_at() {
             ("a", "{{> b}}"),
             ("b", "{{> c}}"),
             ("c", "x {{> a}}"),
+            ("card", "{{price}}"),
         ]);
+        content.data = Some(json!({
+            "title": "T", "author": { "name": "Eve" }, "articles": [{ "name": "a" }, { "name": "b", "more": 1 }],
+        }));
         content.text = Some(source(template));
         let faults = lint::lint(&content);
         let found = faults.iter().map(|fault| fault.to_string().trim_start_matches("t.hbs:").to_owned());

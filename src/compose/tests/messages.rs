@@ -177,7 +177,7 @@ fn a_grouped_message_names_nobody() {
 #[test]
 fn what_a_row_does_wrong_is_named() {
     let unbroken = "x".repeat(901);
-    let table: [(&str, [&str; 4], Option<&str>, &str); 4] = [
+    let table: [(&str, [&str; 4], Option<&str>, &str); 5] = [
         (
             "{{first_name}}",
             [&unbroken, "", "", ""],
@@ -189,8 +189,14 @@ fn what_a_row_does_wrong_is_named() {
         (
             "{{truncate city title}}",
             ["", "Rom", "", "x"],
-            None,
+            Some("city"),
             "subject: `truncate` needs a whole number from 1",
+        ),
+        (
+            "{{first_name}} {{date city}}",
+            ["", "1.12.2026", "", "x"],
+            Some("city"),
+            "subject: `1.12.2026` is no date: write 2026-12-01, 2026-12-01 09:00 or 2026-12-01T09:00:00+01:00",
         ),
     ];
     for (subject, cells, column, what) in table {
@@ -211,4 +217,20 @@ fn a_message_has_a_largest_size() {
     let items = "a;".repeat(2_000);
     let fault = composer(content).check(&row(["", "0123456789", &items, ""])).expect_err("40 MB");
     assert_eq!(fault.what, "text: it is larger than 10485760 octets");
+}
+
+#[test]
+fn a_data_file_is_written_and_a_key_that_one_table_lacks_is_empty_there() {
+    let mut content = content();
+    content.data = Some(serde_json::json!({
+        "title": "A & B",
+        "articles": [{ "name": "one", "price": 2.5 }, { "name": "two", "image": "two.png" }],
+    }));
+    content.text = None;
+    content.html = Some(source(
+        "<p>{{data.title}}{{#each data.articles}}\n{{name}}{{#if image}} [{{image}}]{{/if}} {{price}} {{../city}}{{/each}}",
+    ));
+    let composer = composer(content);
+    let preview = composer.preview(&row(["Ada", "Rom", "", ""])).expect("rendered");
+    assert_eq!(preview.html.as_deref(), Some("<p>A &amp; B\none 2.5 Rom\ntwo [two.png]  Rom\n"));
 }

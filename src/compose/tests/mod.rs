@@ -4,12 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::{Composer, Keys, RowFault};
-use crate::mail::{
-    Address, Batch, BatchId, Content, Mailbox, Making, Mode, PlanId, Recipient, RecipientNo, RunNo, Source,
-    Unsubscribe,
-};
+use crate::mail::{Address, Batch, BatchId, Content, Mailbox, PlanId, Recipient, RecipientNo, RunNo, Source};
 use jiff::Timestamp;
 
+mod documented;
 mod enclosed;
 mod faults;
 mod findings;
@@ -37,37 +35,19 @@ fn address(text: &str) -> Address {
     Address::parse(text).expect("an address")
 }
 
-fn content() -> Content {
+pub(super) fn content() -> Content {
     Content {
-        campaign: "autumn".into(),
-        edition: 1,
-        mode: Mode::Personal,
-        from: Mailbox::parse("Example News <news@example.com>").expect("a mailbox"),
-        reply_to: None,
         reverse_path: address("bounces@example.com"),
-        subject: source("{{first_name}}, the autumn letter"),
         text: Some(source("Hello {{first_name}},\nit is autumn in {{city}}.\n")),
-        html: None,
-        partials: BTreeMap::new(),
-        headers: BTreeMap::new(),
-        list_id: None,
-        columns: ["email", "first_name", "city", "items", "title"].map(str::to_owned).to_vec(),
-        email_column: 0,
         name: Some(source("{{first_name}}")),
-        to: None,
         defaults: texts([("first_name", "there")]),
         split: texts([("items", ";")]),
-        unsubscribe: Unsubscribe::default(),
-        eight_bit: false,
-        wordings: Vec::new(),
-        variants: Vec::new(),
-        language_column: None,
-        attachments: Vec::new(),
-        images: Vec::new(),
-        language: None,
-        making: Making::default(),
-        group_by: None,
-        verp: false,
+        ..Content::new(
+            "autumn",
+            Mailbox::parse("Example News <news@example.com>").expect("a mailbox"),
+            source("{{first_name}}, the autumn letter"),
+            ["email", "first_name", "city", "items", "title"].map(str::to_owned).to_vec(),
+        )
     }
 }
 

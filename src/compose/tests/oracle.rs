@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestCaseError, TestRunner};
+use serde_json::json;
 
 use super::{composer, content, row, source, sources};
 use crate::compose::body::Body;
@@ -48,7 +49,7 @@ const TEXTS: [&str; 24] = [
 ];
 
 /// Cells, of which a row has four.
-const CELLS: [&str; 24] = [
+const CELLS: [&str; 29] = [
     "",
     "",
     " ",
@@ -73,6 +74,11 @@ const CELLS: [&str; 24] = [
     "Żółw",
     "12;0;Ada;",
     "a\0b",
+    "2026-12-01",
+    "2026-12-01T23:30:00Z",
+    "1.234,5",
+    "1,234",
+    "- **a**\n- <b> [c](https://e.com)",
 ];
 
 /// Arguments that are written out.
@@ -84,6 +90,8 @@ const LITERALS: [&str; 12] =
 enum This {
     Row,
     Text,
+    /// An article of the data file.
+    Article,
     /// Nothing that can be asked for.
     Mixed,
 }
@@ -140,7 +148,8 @@ impl<'t> Author<'t> {
     /// Something that can be written.
     fn value(&mut self) -> String {
         let (this, counts) = self.here();
-        match self.pick(12) {
+        let pick = if this == This::Article { 7 } else { self.pick(12) };
+        match pick {
             0 | 1 if this == This::Text => "this".into(),
             2 if counts => self.one(&["@index", "@first", "@last"]).into(),
             3 if self.scopes.len() > 1 && self.scopes[self.scopes.len() - 2].1 => "@../index".into(),
@@ -152,7 +161,12 @@ impl<'t> Author<'t> {
                 let list = self.name("items");
                 format!("{list}.[{}]", self.pick(3))
             }
-            7 => self.name("email"),
+            7 if this == This::Article => self.one(&["name", "tags.[0]", "more", "this.name"]).into(),
+            7 => match self.pick(3) {
+                0 => self.name("email"),
+                1 => self.name("data.title"),
+                _ => self.name("data.articles.[1].name"),
+            },
             _ => {
                 let name = self.one(&["first_name", "city", "title"]);
                 self.name(name)
@@ -174,7 +188,49 @@ impl<'t> Author<'t> {
     }
 
     fn call(&mut self) -> String {
-        match self.pick(10) {
+        match self.pick(14) {
+            10 => {
+                let style = self.one(&["", " \"long\"", " \"%d.%m.%Y\"", " \"%H:%M\""]);
+                let more = self.one(&[
+                    "",
+                    " locale=\"de\"",
+                    " zone=\"Asia/Tokyo\"",
+                    " time=\"short\"",
+                    " locale=city",
+                ]);
+                format!("date {}{style}{more}", self.value())
+            }
+            11 => match self.pick(3) {
+                0 => format!("number {} decimals={}", self.value(), self.one(&["2", "0", "city"])),
+                1 => format!(
+                    "money {} {}",
+                    self.value(),
+                    self.one(&["\"EUR\"", "\"JPY\" locale=\"ja\"", "city"])
+                ),
+                _ => {
+                    let more = self.one(&["", " none=\"no\"", " few=title locale=\"pl\""]);
+                    format!("plural {} one=\"# item\" other=\"# items\"{more}", self.value())
+                }
+            },
+            12 => {
+                let list = self.name("items");
+                match self.pick(4) {
+                    0 => format!("join {list}"),
+                    1 => format!("join {list} {}", self.argument()),
+                    2 => format!("contains {list} {}", self.argument()),
+                    _ => format!("{} {list}", self.one(&["first", "last"])),
+                }
+            }
+            13 => match self.pick(4) {
+                0 => format!("replace {} {} {}", self.argument(), self.argument(), self.argument()),
+                1 => format!("concat {} {}", self.argument(), self.argument()),
+                2 => format!("{} {} 2", self.one(&["add", "subtract", "multiply"]), self.value()),
+                _ => format!(
+                    "{} {} \"a\"",
+                    self.one(&["contains", "starts_with", "ends_with"]),
+                    self.argument()
+                ),
+            },
             0 => format!("not {}", self.argument()),
             1 => {
                 let name = self.one(&["and", "or"]);
@@ -190,7 +246,11 @@ impl<'t> Author<'t> {
                 format!("truncate {} {}", self.argument(), self.one(&["1", "2", "\"3\"", "9", "9.0", "city"]))
             }
             6 => format!("default {} {}", self.argument(), self.argument()),
-            7 => format!("{} {}", self.one(&["upper", "lower", "title", "url_encode"]), self.argument()),
+            7 => format!(
+                "{} {}",
+                self.one(&["upper", "lower", "title", "url_encode", "trim"]),
+                self.argument()
+            ),
             _ => {
                 let name = self.one(&["eq", "ne", "gt", "gte", "lt", "lte"]);
                 format!("{name} {} {}", self.argument(), self.argument())
@@ -217,7 +277,19 @@ impl<'t> Author<'t> {
 
     fn block(&mut self) {
         let counts = self.here().1;
-        let (name, inner, scope, given): (_, _, _, &[&str]) = match self.pick(9) {
+        let (name, inner, scope, given): (_, _, _, &[&str]) = match self.pick(11) {
+            9 => {
+                let list = self.name("data.articles");
+                let (form, given): (_, &[&str]) = match self.pick(3) {
+                    0 => (" as |item n|", &["item.name", "n"]),
+                    _ => ("", &[]),
+                };
+                ("each", format!("{list}{form}"), Some((This::Article, true)), given)
+            }
+            10 if self.here().0 == This::Article => ("each", "tags".into(), Some((This::Text, true)), &[]),
+            10 => {
+                ("with", self.name("data.author"), Some((This::Mixed, counts)), &["@root.data.author.name"])
+            }
             0 | 1 => {
                 let list = self.name("items");
                 let (form, given): (_, &[&str]) = match self.pick(4) {
@@ -296,6 +368,10 @@ impl<'t> Author<'t> {
                         _ => self.tag(&value),
                     }
                 }
+                3 if self.pick(6) == 0 => {
+                    let value = self.value();
+                    self.tag(&format!("markdown {value}"));
+                }
                 3 => {
                     let call = self.call();
                     self.tag(&call);
@@ -332,6 +408,13 @@ fn written(tapes: &[Vec<u8>; 6]) -> Content {
     let whole = write(&tapes[0], This::Row, 0, &[]);
     (content.text, content.html) = (Some(source(&whole)), Some(source(&whole)));
     content.subject = source(&write(&tapes[5], This::Row, 0, &[]));
+    content.data = Some(json!({
+        "title": "Ü <&>\nx", "author": { "name": "Eve" }, "none": [],
+        "articles": [
+            { "name": "first & last", "tags": ["a", "<b>"], "more": 2.5 },
+            { "name": "second\r\n", "tags": ["c"], "less": true },
+        ],
+    }));
     content
 }
 
@@ -432,6 +515,18 @@ fn what_templates_usually_hold_is_compiled() {
             "{{upper (default city \"x\")}}{{len items}}{{lookup items 0}}{{items.[1]}}",
             Some(Layout::Straight),
         ),
+        ("{{date city \"long\" locale=\"de\"}}{{join items}}{{markdown title}}", Some(Layout::Straight)),
+        (
+            "{{data.title}}{{#each data.articles}}{{@index}}{{name}}{{#if @last}}.{{/if}}{{join tags}}{{/each}}",
+            Some(Layout::Straight),
+        ),
+        (
+            "{{#with data.author}}{{name}}{{/with}}{{len data.articles}}{{#each data.none}}x{{/each}}",
+            Some(Layout::Straight),
+        ),
+        (" {{> sign}}\n{{#each data.articles}}\n  {{> card this}}\n{{/each}}\n", Some(Layout::Indented)),
+        ("{{#each data.author}}{{@key}}{{this}}{{/each}}", None),
+        ("{{plural (len items) one=\"# thing\" other=\"# things\"}}", Some(Layout::Straight)),
         ("{{#if (and (gt title 3) (not city))}}x{{/if}}{{eq city \"a\"}}", Some(Layout::Straight)),
         ("{{#> frame}}in{{/frame}}{{{{raw}}}}{{x}}{{{{/raw}}}}{{!-- c --}}", Some(Layout::Straight)),
         ("<body>\n  {{> sign}}\n</body> {{> sign}}", Some(Layout::Indented)),
@@ -449,13 +544,18 @@ fn what_templates_usually_hold_is_compiled() {
             ("sign", "Yours,\n{{campaign}}"),
             ("frame", "[{{> @partial-block}}]"),
             ("odd", "{{this}}{{who}}"),
+            ("card", "<{{name}}>\n"),
             ("outer", "x\n{{> inner}} tail\n"),
             ("inner", "{{#if city}}\ny\n{{/if}}\n"),
         ]);
         content.text = Some(source(text));
+        content.data = Some(json!({
+            "title": "T", "author": { "name": "Eve" }, "none": [],
+            "articles": [{ "name": "a", "tags": ["x"] }, { "name": "b", "tags": [] }],
+        }));
         let composer = composer(content);
         let found = composer.templates().0[1].program.as_ref().map(|program| program.layout);
         assert_eq!(found, layout, "{text}");
-        Tally::default().compare(&composer, &row(["Ada", "Rom", "a;b", "7"])).expect(text);
+        Tally::default().compare(&composer, &row(["Ada", "2026-12-01", "a;b", "7"])).expect(text);
     }
 }

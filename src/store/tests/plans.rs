@@ -1,12 +1,10 @@
 //! Frozen plans: what was written is read, by place and in order, and nothing half is ever seen.
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
 use crate::mail::{
-    Address, Batches, Content, Excluded, Fields, Line, Mailbox, Making, Mode, Recipient, RecipientNo, Source,
-    Unsubscribe,
+    Address, Batches, Content, Excluded, Fields, Line, Mailbox, Recipient, RecipientNo, Source,
 };
 use crate::store::{Plan, PlanHead, PlanWriter, RowsEach, StoreError, plans, remove_plan};
 
@@ -25,35 +23,14 @@ pub(super) fn copy_folder(from: &Path, to: &Path) {
 
 fn head(excluded: u64) -> PlanHead {
     let content = Content {
-        campaign: "welcome".to_owned(),
-        edition: 1,
-        mode: Mode::Personal,
-        from: Mailbox::parse("Example <news@example.com>").unwrap(),
-        reply_to: None,
         reverse_path: Address::parse("bounces@example.com").unwrap(),
-        subject: Source::file("subject.hbs", "Hello"),
         text: Some(Source::file("body.txt.hbs", "Hello {{name}}")),
-        html: None,
-        partials: BTreeMap::new(),
-        headers: BTreeMap::new(),
-        list_id: None,
-        columns: vec!["email".to_owned(), "name".to_owned()],
-        email_column: 0,
-        name: None,
-        to: None,
-        defaults: BTreeMap::new(),
-        split: BTreeMap::new(),
-        unsubscribe: Unsubscribe::default(),
-        eight_bit: false,
-        wordings: Vec::new(),
-        variants: Vec::new(),
-        language_column: None,
-        attachments: Vec::new(),
-        images: Vec::new(),
-        language: None,
-        making: Making::default(),
-        group_by: None,
-        verp: false,
+        ..Content::new(
+            "welcome",
+            Mailbox::parse("Example <news@example.com>").unwrap(),
+            Source::file("subject.hbs", "Hello"),
+            vec!["email".to_owned(), "name".to_owned()],
+        )
     };
     let excluded = Excluded { duplicate: excluded, ..Excluded::default() };
     PlanHead { content, excluded, extra: serde_json::json!({ "list": "recipients.csv" }) }
