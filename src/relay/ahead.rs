@@ -58,9 +58,12 @@ impl Makers {
         Ok(Self { orders, threads })
     }
 
-    /// How many batches of one relay may be with the threads at once: so that none is idle when another asks.
-    fn most_at_once(&self) -> usize {
-        self.threads.get() * 2
+    /// How many batches of one relay may be with the threads at once, where the last message took `kib` of the
+    /// shelf. As many as fit on it, as each turn of a thread costs a wait for the processor, which a busy machine
+    /// makes long; of large messages, enough that no thread is idle when another asks.
+    fn most_at_once(&self, kib: u32) -> usize {
+        let fitting = usize::try_from(SHELF_KIB / kib).unwrap_or(usize::MAX);
+        fitting.max(self.threads.get() * 2)
     }
 }
 
@@ -165,12 +168,17 @@ impl Ahead {
         let room = Arc::new(Semaphore::new(SHELF_KIB as usize));
         let mut under_way = FuturesOrdered::new();
         let mut is_over = false;
+        // The first may be large.
+        let mut kib = SHELF_KIB;
         while !(is_over && under_way.is_empty()) {
-            let may_begin = !is_over && under_way.len() < self.makers.most_at_once();
+            let may_begin = !is_over && under_way.len() < self.makers.most_at_once(kib);
             tokio::select! {
                 Some(made) = under_way.next(), if !under_way.is_empty() => {
                     if let Some((made, pledge)) = made {
-                        self.lay_down(made, pledge, &room).await;
+                        kib = room_of(&made);
+                        let Ok(granted) = Arc::clone(&room).acquire_many_owned(kib).await else { return };
+                        // Refused, it falls, and its batch comes back.
+                        let _ = self.shelf.try_send(Ready { made, pledge, _room: granted });
                     }
                 }
                 batch = self.batches.recv(), if may_begin => match batch {
@@ -193,15 +201,12 @@ impl Ahead {
             Some((made, pledge))
         }
     }
+}
 
-    /// Waits for room, in which a larger message than there will ever be lies alone.
-    async fn lay_down(&self, made: Made, pledge: Pledge, room: &Arc<Semaphore>) {
-        let octets = made.as_ref().map_or(0, |message| message.octets.len());
-        let kib = u32::try_from(octets / 1024 + 1).unwrap_or(SHELF_KIB).clamp(LEAST_KIB, SHELF_KIB);
-        let Ok(granted) = Arc::clone(room).acquire_many_owned(kib).await else { return };
-        // Refused, it falls, and its batch comes back.
-        let _ = self.shelf.send(Ready { made, pledge, _room: granted }).await;
-    }
+/// What a message takes of the shelf, in KiB: a larger one than the whole of it lies there alone.
+fn room_of(made: &Made) -> u32 {
+    let octets = made.as_ref().map_or(0, |message| message.octets.len());
+    u32::try_from(octets / 1024 + 1).unwrap_or(SHELF_KIB).clamp(LEAST_KIB, SHELF_KIB)
 }
 
 #[cfg(test)]
