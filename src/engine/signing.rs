@@ -173,3 +173,85 @@ impl Finish {
         Ok(message)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use aws_lc_rs::signature::Ed25519KeyPair;
+    use base64::Engine as _;
+    use base64::engine::general_purpose::STANDARD;
+    use bytes::Bytes;
+
+    use super::*;
+    use crate::campaign::Relays;
+    use crate::mail::{BatchId, Digest, Envelope, RecipientNo, RunNo};
+
+    const RELAYS: &str = "[relays.a_ses]\npreset = \"ses\"\nhost = \"email-smtp.eu-west-1.amazonaws.com\"\nsign = true\n\
+        [relays.b_named]\nhost = \"email-smtp.us-east-1.amazonaws.com\"\n\
+        [relays.c_own]\nhost = \"mx.example.com\"\n\
+        [relays.d_mailbox]\npreset = \"gmail\"\nuser = \"me@gmail.com\"\nverp = false\n";
+
+    fn address(text: &str) -> Address {
+        Address::parse(text).expect("an address")
+    }
+
+    fn signer() -> Signer {
+        let pkcs8 = Ed25519KeyPair::generate().expect("a key").to_pkcs8().expect("its octets");
+        let pem = STANDARD.encode(pkcs8.as_ref());
+        let pem = format!("-----BEGIN PRIVATE KEY-----\n{pem}\n-----END PRIVATE KEY-----\n");
+        let key = PrivateKey::parse(&pem).expect("a key");
+        Signer::new("example.com", vec![Published { selector: "s1".into(), key }])
+    }
+
+    fn message(batch: Batch) -> Message {
+        let octets = b"Date: x\r\nMessage-ID: <a@example.com>\r\nFrom: news@example.com\r\n\r\nHello\r\n";
+        Message {
+            batch,
+            envelope: Envelope {
+                reverse_path: Some(address("bounces+tag@example.com")),
+                forward_paths: vec![address("ada@example.net")],
+                notify: None,
+            },
+            octets: Bytes::from_static(octets),
+            digest: Digest([0; 16]),
+            eight_bit: false,
+        }
+    }
+
+    #[test]
+    fn each_relay_gets_the_signature_and_the_reverse_path_that_it_keeps() {
+        let folder = tempfile::tempdir().expect("a folder");
+        fs::create_dir(folder.path().join("campaigns")).expect("a folder");
+        fs::write(folder.path().join("campaigns/relays.toml"), RELAYS).expect("a file");
+        let workspace = Workspace::find(folder.path(), None, None).expect("a workspace");
+        let relays = Relays::load(&workspace).expect("relays").relays;
+        let signer = signer();
+        let compose: Arc<Compose> = Arc::new(|batch| Ok(message(batch)));
+        let made = |relay: &Relay| {
+            let finish = Finish::of(relay, &address("bounces@example.com"), Some(&signer));
+            let is_slow = finish.is_slow();
+            let id = BatchId { run: RunNo(1), number: 0, part: 0 };
+            let batch = Batch { id, attempt: 1, date: None, recipients: vec![RecipientNo(0)] };
+            let message = finish.after(&compose)(batch).expect("a message");
+            let text = String::from_utf8(message.octets.to_vec()).expect("text");
+            let signature =
+                text.strip_prefix("DKIM-Signature: ").and_then(|rest| rest.split("\r\nDate:").next());
+            let path = message.envelope.reverse_path.expect("a path").to_string();
+            (is_slow, signature.map(|signature| signature.contains("Message-ID")), path)
+        };
+        let (own, common) = ("bounces+tag@example.com".to_owned(), "bounces@example.com".to_owned());
+        let expected = [
+            // Amazon writes Date and Message-ID anew.
+            (true, Some(false), own.clone()),
+            (true, Some(false), own.clone()),
+            (true, Some(true), own),
+            // Google signs by itself.
+            (false, None, common),
+        ];
+        assert_eq!(relays.len(), expected.len());
+        for (relay, expected) in relays.iter().zip(expected) {
+            assert_eq!(made(relay), expected, "{}", relay.name);
+        }
+    }
+}
