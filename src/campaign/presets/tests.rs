@@ -32,6 +32,7 @@ fn sources_name_keys_of_a_relay() {
         "rate",
         "reserve",
         "recipients_per_message",
+        "max_size",
         "sessions",
         "messages_per_session",
         "session_age",
@@ -55,6 +56,9 @@ fn every_preset_is_a_relay_by_itself() {
         let smallest = relay.quotas.iter().map(|quota| quota.limit).min();
         assert!(smallest.is_none_or(|limit| limit > relay.reserve), "{preset}: nothing is left");
         assert_eq!(relay.quotas.is_empty(), !preset.values().any(|(key, _)| key == "quotas"), "{preset}");
+        let sized = preset.values().any(|(key, _)| key == "max_size");
+        assert_eq!(relay.max_size.is_some(), sized, "{preset}");
+        assert!(relay.max_size.is_none_or(|size| size >= 10_000_000), "{preset}: too small to be meant");
         assert!(relay.no_quota.is_none() || relay.quotas.is_empty(), "{preset}");
         let is_plain = preset.kind() == PresetKind::Own;
         assert!(is_plain || relay.tls != Tls::None && preset.login_hint().is_some(), "{preset}");
