@@ -32,24 +32,25 @@ pub(super) fn write(out: &mut Vec<u8>, key: &str, value: &str) {
         out.push(b'"');
         return;
     }
-    let mut encoded = String::from("utf-8''");
-    value.bytes().for_each(|byte| percent(&mut encoded, byte));
     // The blank, `*`, two digits, `*=` and the `;` behind it.
     let room = LINE - key.len() - 8;
-    if encoded.len() <= room {
-        push(out, &format!("{key}*={encoded}"));
-        return;
-    }
-    let (mut rest, mut number) = (encoded.as_str(), 0);
-    while !rest.is_empty() {
-        let mut end = rest.len().min(room);
-        if end < rest.len() {
-            // No piece ends within an encoded octet.
-            end = rest[..end].rfind('%').filter(|at| end - at < 3).unwrap_or(end);
+    let mut pieces = vec![String::from("utf-8''")];
+    for character in value.chars() {
+        let mut encoded = String::new();
+        character.encode_utf8(&mut [0; 4]).bytes().for_each(|byte| percent(&mut encoded, byte));
+        match pieces.last_mut() {
+            Some(piece) if piece.len() + encoded.len() <= room => piece.push_str(&encoded),
+            // No piece ends within a character, as some decode each by itself, Python's `email` among them.
+            Some(_) | None => pieces.push(encoded),
         }
-        push(out, &format!("{key}*{number}*={}", &rest[..end]));
-        rest = &rest[end..];
-        number += 1;
+    }
+    match pieces.as_slice() {
+        [only] => push(out, &format!("{key}*={only}")),
+        several => {
+            for (number, piece) in several.iter().enumerate() {
+                push(out, &format!("{key}*{number}*={piece}"));
+            }
+        }
     }
 }
 
@@ -169,6 +170,23 @@ mod tests {
         }
         let long = plain(&format!("{}.pdf", "x".repeat(200)));
         assert_eq!(long, format!("{}.pdf", "x".repeat(56)));
+    }
+
+    #[test]
+    fn no_piece_ends_within_a_character() {
+        for start in 0..3 {
+            let name = "x".repeat(start) + &"条款🎉ü".repeat(20);
+            let written = written(&name);
+            let pieces: Vec<&str> = written.split(";\r\n ").skip(1).collect();
+            assert!(pieces.len() > 3, "{written}");
+            for piece in pieces {
+                let (_, encoded) = piece.split_once("*=").expect("a piece");
+                let encoded = encoded.trim_start_matches("utf-8''");
+                let single = read(&format!(";\r\n filename*=utf-8''{encoded}"));
+                assert!(!single.is_empty() && name.contains(&single), "{single}");
+            }
+            assert_eq!(read(&written), name);
+        }
     }
 
     proptest! {
