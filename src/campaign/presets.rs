@@ -98,6 +98,12 @@ impl Preset {
         self.facts().text.no_quota.as_ref()
     }
 
+    /// The domain that an SPF record includes to let the provider send; none where that is not known, or
+    /// nobody may send through it in a domain of their own.
+    pub fn spf(self) -> Option<&'static str> {
+        self.facts().text.spf.as_deref()
+    }
+
     /// Where its values come from, in the order of the file; some say why a key is not set.
     pub fn sources(self) -> &'static [FactSource] {
         &self.facts().text.sources
@@ -240,6 +246,7 @@ struct PresetText {
     login: Option<String>,
     note: Option<String>,
     host_example: Option<String>,
+    spf: Option<String>,
     no_quota: Option<NoQuota>,
     relay: RelayText,
     sources: Vec<FactSource>,

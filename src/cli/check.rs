@@ -12,6 +12,7 @@ use crate::engine::{Desk, EngineError, Inspection, LeftOut};
 use crate::mail::{Fault, Reason, Severity};
 
 use super::diagnostic;
+use super::dns::{self, DnsArgs};
 use super::error::CliError;
 use super::escape;
 use super::exit::Exit;
@@ -20,6 +21,7 @@ use super::operator::Operator;
 use super::page::Page;
 use super::plan::Reading;
 use super::printer::{complain, data, json};
+use super::send::block_on;
 use super::table::{Align, Rows, Width};
 use super::words::{counted, number};
 use fix::{Over, Target};
@@ -33,6 +35,7 @@ Examples:
   mailrun check autumn
   mailrun check autumn -v        every row that is left out
   mailrun check autumn --fix-csv clean.csv
+  mailrun check autumn --dns     and what DNS says of who sends
   mailrun check autumn --json";
 
 /// Flags of `check`.
@@ -48,6 +51,8 @@ pub(crate) struct CheckArgs {
     /// With --fix-csv: write over a file that is there
     #[arg(long, requires = "fix_csv")]
     force: bool,
+    #[command(flatten)]
+    dns: DnsArgs,
 }
 
 impl CheckArgs {
@@ -66,7 +71,7 @@ pub(crate) fn run(args: &CheckArgs, operator: &Operator) -> Result<Exit, CliErro
     let campaigns = operator.campaigns(&workspace, args.campaign.as_deref())?;
     let target = args.target();
     if let [only] = &*campaigns {
-        let exit = check(workspace, only, target.as_ref(), operator)?;
+        let exit = check(workspace, only, (target.as_ref(), &args.dns), operator)?;
         if exit == Exit::Done && !operator.printer.is_json() {
             let next = format!("mailrun plan {only}");
             operator.printer.next(&next, "shows who gets mail, when, through which relay");
@@ -81,7 +86,7 @@ pub(crate) fn run(args: &CheckArgs, operator: &Operator) -> Result<Exit, CliErro
     }
     let mut worst = Exit::Done;
     for campaign in &campaigns {
-        let exit = check(workspace.clone(), campaign, None, operator).unwrap_or_else(|error| {
+        let exit = check(workspace.clone(), campaign, (None, &args.dns), operator).unwrap_or_else(|error| {
             diagnostic::show(&error);
             error.exit(operator.state())
         });
@@ -96,7 +101,7 @@ pub(crate) fn run(args: &CheckArgs, operator: &Operator) -> Result<Exit, CliErro
 fn check(
     workspace: Workspace,
     campaign: &str,
-    target: Option<&Target>,
+    (target, dns): (Option<&Target>, &DnsArgs),
     operator: &Operator,
 ) -> Result<Exit, CliError> {
     let desk = match Desk::load(workspace, campaign, None) {
@@ -112,13 +117,22 @@ fn check(
     // What the templates are warned of is among the warnings already.
     faults.extend(inspection.faults.iter().filter(|fault| fault.severity == Severity::Error).cloned());
     let errors = faults.iter().filter(|fault| fault.severity == Severity::Error).count() as u64;
-    let exit = if errors > 0 || inspection.unfit.is_some() { Exit::Invalid } else { Exit::Done };
     // Without a look at the rows nobody knows which are good.
     let mended = target.filter(|_| errors == 0).map(|target| target.write(&desk, &inspection)).transpose()?;
     let fixed = target.zip(mended.as_ref());
+    let published =
+        if dns.dns { Some(block_on(async { Ok(desk.look_up(dns.resolver).await) })?) } else { None };
+    let exit = if errors > 0 || inspection.unfit.is_some() {
+        Exit::Invalid
+    } else {
+        dns::exit(published.as_deref().unwrap_or_default())
+    };
     if operator.printer.is_json() {
         let mut value = as_json(campaign, Some(&inspection), &faults);
         value["fixed"] = json!(fixed.map(|(target, mended)| fix::as_json(mended, &target.out)));
+        if let Some(published) = &published {
+            value["dns"] = dns::as_json(published);
+        }
         json(&value)?;
         return Ok(exit);
     }
@@ -132,6 +146,7 @@ fn check(
         return Ok(exit);
     }
     data(&text(campaign, &inspection, operator))?;
+    data(&dns::text(published.as_deref().unwrap_or_default()))?;
     if let Some(unfit) = &inspection.unfit {
         complain(&format!("{} {campaign}: {unfit}", diagnostic::label(Severity::Error)));
     }

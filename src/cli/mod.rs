@@ -10,6 +10,7 @@
 //! - `operator`: what holds for every command: workspace, campaign, zone, whether we may ask;
 //! - one file a command: `init`, `check`, `plan`, `preview`, `send`, `resume`, `status`, `report`,
 //!   `show`, `suppress`, `relay`, `doctor`, `purge`, `sandbox`;
+//! - `dns`: what is published of who sends;
 //! - `brief`: what is about to be sent; `summary`: what was; `ask`: may we;
 //!   `doubts`: the uncertain, and what to do about them;
 //! - `progress`: a run while it goes on, as bars, lines or JSON;
@@ -22,6 +23,7 @@ mod brief;
 mod check;
 mod csv;
 mod diagnostic;
+mod dns;
 mod doctor;
 mod doubts;
 mod error;

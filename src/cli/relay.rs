@@ -10,6 +10,7 @@ use crate::engine::{self, Asked, EngineError, Look, RelayState};
 use crate::mail::nearest;
 
 use super::ask;
+use super::dns::{self, DnsArgs};
 use super::error::CliError;
 use super::escape;
 use super::exit::Exit;
@@ -28,6 +29,7 @@ const TEST_HELP: &str = "\
 Examples:
   mailrun relay test gmail
   mailrun relay test gmail -v                   with the dialogue (the password is never shown)
+  mailrun relay test own --dns                  and whether DNS has the keys that sign
   mailrun relay test office --verify postmaster";
 
 const LIST_HELP: &str = "\
@@ -71,6 +73,8 @@ pub(crate) struct TestArgs {
     /// Ask for the server's help (HELP)
     #[arg(long)]
     ask_help: bool,
+    #[command(flatten)]
+    dns: DnsArgs,
 }
 
 impl TestArgs {
@@ -238,15 +242,23 @@ fn test(workspace: &Workspace, operator: &Operator, args: &TestArgs) -> Result<E
             return Err(error.into());
         }
     };
+    let published = if args.dns.dns {
+        block_on(async { Ok(engine::look_up_signers(&signers, args.dns.resolver).await) })?
+    } else {
+        Vec::new()
+    };
     if operator.printer.is_json() {
         let mut value = seen::as_json(name, &seen);
         value["signs"] = signs::as_json(&signers);
+        if args.dns.dns {
+            value["dns"] = dns::as_json(&published);
+        }
         json(&value)?;
-        return Ok(Exit::Done);
+        return Ok(dns::exit(&published));
     }
     show_dialogue(&seen.transcript, operator);
-    data(&(seen::text(name, &seen) + &signs::text(&signers)))?;
-    Ok(Exit::Done)
+    data(&(seen::text(name, &seen) + &signs::text(&signers) + &dns::text(&published)))?;
+    Ok(dns::exit(&published))
 }
 
 /// The dialogue, to those who want details.

@@ -216,6 +216,7 @@ mod tests {
             octets: Bytes::from_static(octets),
             digest: Digest([0; 16]),
             eight_bit: false,
+            tail: Vec::new(),
         }
     }
 

@@ -21,11 +21,13 @@
 //! - `advice`: what to do about a login that is refused;
 //! - `errand`: what one session draws on;
 //! - [`pool`](RelayPool): the sessions of a relay, opened on demand;
-//! - [`probe`](probe()): one session opened to be looked at.
+//! - [`probe`](probe()): one session opened to be looked at;
+//! - [`dns`](look_up()): what the DNS says of those who send.
 
 mod advice;
 mod ahead;
 mod certificate;
+mod dns;
 mod entrance;
 mod errand;
 mod error;
@@ -47,6 +49,7 @@ mod wording;
 
 pub use ahead::{Ahead, Makers, Withdrawal};
 pub use certificate::Certificate;
+pub use dns::{DomainKey, Finding, Provider, ReversePath, Sender, State, Subject, look_up, look_up_keys};
 pub use error::RelayError;
 pub use pool::RelayPool;
 pub use probe::{Asked, Probe, ProbeError, probe};

@@ -16,6 +16,7 @@ mod closing_relay;
 mod confirmation;
 mod destinations;
 mod disk_reserve;
+mod dns;
 mod doctor;
 mod edited_list;
 mod excluded_rows;

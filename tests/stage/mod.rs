@@ -7,9 +7,11 @@
 //! - [`Run`]: how a command ended and what it said;
 //! - [`Terminal`]: a terminal that somebody types at;
 //! - [`Peer`]: a small SMTP server with a [`Habit`], inside the test;
+//! - [`Names`]: a small DNS server inside the test;
 //! - [`Oracle`]: `mailrun sandbox` as a process of its own, with its log of what it accepted;
 //! - [`Fate`]: one line of `report --csv`.
 
+mod names;
 mod oracle;
 mod peer;
 mod report;
@@ -17,6 +19,7 @@ mod run;
 mod terminal;
 mod workspace;
 
+pub(crate) use names::Names;
 pub(crate) use oracle::{Acceptance, Oracle, free_port};
 pub(crate) use peer::{Habit, Peer, Taken};
 pub(crate) use report::{Fate, fates, recipients_of};

@@ -39,11 +39,24 @@ fn sources_name_keys_of_a_relay() {
         "window",
         "counts_refused",
         "sign",
+        "spf",
     ];
     for preset in Preset::all() {
         for key in preset.sources().iter().flat_map(|source| &source.of) {
             assert!(keys.contains(&key.as_str()), "{preset}: {key}");
         }
+    }
+}
+
+#[test]
+fn an_include_is_a_domain_and_has_its_source() {
+    for preset in Preset::all() {
+        let Some(include) = preset.spf() else {
+            assert_eq!(preset.source_of("spf"), None, "{preset}");
+            continue;
+        };
+        assert!(include.contains('.') && !include.contains(':'), "{preset}: {include}");
+        assert!(preset.source_of("spf").is_some(), "{preset}: {include}");
     }
 }
 
