@@ -1,7 +1,8 @@
-//! Two thousand varied letters: a workspace that writes them, and what whoever reads one must find in it.
+//! More than two thousand varied letters: a workspace that writes them, and what whoever reads one must find in it.
 //!
-//! [`Corpus::write`] makes ten campaigns to two hundred people each, from one seed: all scripts, short and
-//! long, text and HTML, fields from columns, and cells that look like syntax to somebody on the way. What
+//! [`Corpus::write`] makes eleven campaigns to two hundred people each, from one seed: all scripts, short and
+//! long, text and HTML, fields from columns, files, and cells that look like syntax to somebody on the way. All are
+//! signed, with RSA and Ed25519. What
 //! each message should say is put together here, by plain replacing, and not by anything of mailrun's; it
 //! lies beside the messages as JSON, for judges in other languages (`judges/`).
 //!
@@ -9,18 +10,26 @@
 //!
 //! - `words`: what people are called and what they read;
 //! - `oddities`: cells that break things;
+//! - `files`: what is attached;
 //! - `kinds`: the campaigns;
 //! - `expect`: what a message should say.
 
 mod expect;
+mod files;
 mod kinds;
 mod oddities;
 mod words;
 
 use std::collections::HashMap;
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
+use aws_lc_rs::encoding::AsDer as _;
+use aws_lc_rs::rsa::KeySize;
+use aws_lc_rs::signature::{Ed25519KeyPair, RsaKeyPair};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
 use crate::server_log::ServerLog;
@@ -47,7 +56,8 @@ impl Corpus {
     /// Writes the campaigns, which go through `relays` as they stand in `relays.toml`; one is called `desk`.
     pub(crate) fn write(relays: &str) -> Self {
         let workspace = Workspace::empty();
-        workspace.write("campaigns/relays.toml", relays);
+        workspace.write("campaigns/relays.toml", format!("{relays}\n{DKIM}"));
+        write_keys(&workspace);
         let mut expected = HashMap::new();
         for (number, kind) in KINDS.iter().enumerate() {
             let mut chance = words::Chance::new(number as u64);
@@ -148,8 +158,44 @@ impl Corpus {
             expected["file"] = json!(name);
             listed.push(expected);
         }
-        let text = serde_json::to_vec_pretty(&listed).expect("values become text");
-        fs::write(folder.join("expected.json"), text).expect("a folder of our own");
-        listed.len()
+        let write = |name: &str, value: &Value| {
+            let text = serde_json::to_vec_pretty(value).expect("values become text");
+            fs::write(folder.join(name), text).expect("a folder of our own");
+        };
+        let count = listed.len();
+        write("expected.json", &Value::Array(listed));
+        write("keys.json", &self.published());
+        count
+    }
+
+    /// What DNS must say of the keys, by name.
+    #[track_caller]
+    fn published(&self) -> Value {
+        let tested = self.workspace.mailrun(&["relay", "test", "desk", "--json"]).ends(0).json();
+        let keys = |signer: &Value| signer["keys"].as_array().cloned().unwrap_or_default();
+        let keys = tested["signs"].as_array().expect("a list").iter().flat_map(keys);
+        keys.map(|key| (key["name"].as_str().expect("a name").to_owned(), key["record"].clone())).collect()
+    }
+}
+
+/// Who signs, as it stands in `relays.toml`.
+const DKIM: &str = r#"
+[dkim."example.com"]
+keys = [{ selector = "s1", file = "keys/s1.pem" }, { selector = "s2", file = "keys/s2.pem" }]
+[dkim."xn--bcher-kva.example"]
+keys = [{ selector = "s1", file = "keys/s1.pem" }, { selector = "s2", file = "keys/s2.pem" }]
+"#;
+
+/// New keys, of RSA and of Ed25519, which only their owner may read.
+fn write_keys(workspace: &Workspace) {
+    let rsa = RsaKeyPair::generate(KeySize::Rsa2048).expect("a key");
+    let ed25519 = Ed25519KeyPair::generate().expect("a key");
+    let (rsa, ed25519) = (rsa.as_der().expect("its octets"), ed25519.to_pkcs8v1().expect("its octets"));
+    for (name, der) in [("s1", rsa.as_ref()), ("s2", ed25519.as_ref())] {
+        let path = format!("keys/{name}.pem");
+        let pem = STANDARD.encode(der);
+        workspace.write(&path, format!("-----BEGIN PRIVATE KEY-----\n{pem}\n-----END PRIVATE KEY-----\n"));
+        let mode = fs::Permissions::from_mode(0o600);
+        fs::set_permissions(workspace.path(&path), mode).expect("a file of our own");
     }
 }

@@ -13,6 +13,7 @@ override=/etc/rspamd/override.d
 mkdir -p "$override" /run/rspamd
 chown _rspamd:_rspamd /run/rspamd
 cat >"$override/options.inc" <<SETTINGS
+disable_hyperscan = true;
 dns { nameserver = ["127.0.0.1:9"]; timeout = 0.05s; retransmits = 1; }
 SETTINGS
 # One worker that judges; none that is asked for figures, and none that speaks to mail servers.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
+use super::files;
 use super::kinds::{COLUMNS, Kind, PARTIAL, Person, Row, SEPARATOR, WAY_OUT};
 
 /// The campaign of a page; `NAME` stands for its own.
@@ -30,6 +31,8 @@ pub(super) fn of_page(name: &str, address: &str, page: &str) -> Value {
         "list_id": null,
         "link": false,
         "mailto": true,
+        "files": [],
+        "signatures": 0,
     })
 }
 
@@ -61,6 +64,8 @@ pub(super) fn expected(kind: &Kind, row: &Row) -> Value {
         "list_id": kind.list_id.map(|id| format!("<{id}>")),
         "link": kind.unsubscribe.contains("url"),
         "mailto": kind.unsubscribe.contains("mailto"),
+        "files": if kind.attached.is_empty() { json!([]) } else { files::expected(row, &line(files::OWN_NAME)) },
+        "signatures": 2,
     })
 }
 

@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use serde_json::json;
 
+use super::files;
 use super::oddities::{IN_A_BODY, IN_A_LINE};
 use super::words::{Chance, SCRIPTS, Script, text};
 use crate::stage::Workspace;
@@ -65,6 +66,8 @@ pub(crate) struct Kind {
     domain: &'static str,
     /// The same as it travels.
     sent_domain: &'static str,
+    /// What is attached, as it stands in `campaign.toml`; empty for nothing.
+    pub(super) attached: &'static str,
     /// Octets that its templates have beside what is written here.
     filler: usize,
 }
@@ -93,11 +96,12 @@ const PLAIN: Kind = Kind {
     cells: Cells::Varied,
     domain: "example.net",
     sent_domain: "example.net",
+    attached: "",
     filler: 0,
 };
 
 /// All of them.
-pub(crate) const KINDS: [Kind; 10] = [
+pub(crate) const KINDS: [Kind; 11] = [
     PLAIN,
     Kind { name: "text", html: None, list_id: None, unsubscribe: MAIL, ..PLAIN },
     Kind { name: "markup", text: None, unsubscribe: LINK, ..PLAIN },
@@ -137,6 +141,7 @@ pub(crate) const KINDS: [Kind; 10] = [
         ..PLAIN
     },
     Kind { name: "unbroken", cells: Cells::Unbroken, ..PLAIN },
+    Kind { name: "files", attached: files::SETTINGS, ..PLAIN },
 ];
 
 impl Kind {
@@ -179,6 +184,10 @@ impl Kind {
         }
         add("[list]\nfile = \"people.csv\"\nname = \"{{first_name}} {{last_name}}\"".to_owned());
         add(format!("split = {{ items = \"{SEPARATOR}\" }}\n[unsubscribe]\n{}", self.unsubscribe));
+        add(self.attached.to_owned());
+        if !self.attached.is_empty() {
+            files::write(workspace, name, rows);
+        }
         workspace.write(&format!("campaigns/{name}/campaign.toml"), settings);
         workspace.write("templates/partials/sign.hbs", PARTIAL);
         for (file, template) in [("body.txt", self.text), ("body.html", self.html)] {
