@@ -25,7 +25,7 @@ FORM = [
     r".*CT(E)?_", r"CTE_", r"BAD_", r"R_(BAD|PARTS|MISSING|MIXED|UNDISC|NO_SPACE|SUSPICIOUS)", r"UNPARSEABLE", r"FORGED_",
     r"MULTIPLE_", r"MULTIPART_", r"MPART_", r"EMPTY_", r"PARTS_DIFFER", r"RCPT_COUNT_Z", r"LONG_", r"OBSOLETE",
     r"TRACKER", r"ZERO_", r"FAKE_", r"SUSPICIOUS", r"APOST", r"WRAPPED", r"PREVIOUSLY", r"B64_", r"BASE64", r".*BASE64",
-    r"QP_", r"CHARSET", r".*CHARSET", r"UNWANTED_", r"NULL", r"MAILLIST", r"DUP_", r"INFO_TO_", r"MV_CASE",
+    r"QP_", r"CHARSET", r".*CHARSET", r".*EXCESS", r"UNWANTED_", r"NULL", r"MAILLIST", r"DUP_", r"INFO_TO_", r"MV_CASE",
     r"NO_HEADERS", r"NO_HEADER", r"UNDISC", r"REPLYTO_", r"TO_DN_EQ", r"WEIRD", r"X_",
 ]
 
@@ -38,6 +38,10 @@ ALLOWED = {
     "MIME_HTML_ONLY": (("markup", "odd"), "the campaign has no text; a cell of HTML makes a text look like a page"),
     "R_PARTS_DIFFER": (("unbroken", "odd"), "words are counted, and a whole text is one word or a page is its cell"),
     "WEIRD_QUOTING": (("fields", "odd"), "a cell holds quotes in a row"),
+    "TO_EXCESS_QP": (("fields", "odd"), "a name of ASCII looks like an encoded-word, or is one long word, and so is encoded"),
+    "SUBJ_EXCESS_QP": (("fields", "odd"), "a subject of ASCII looks like an encoded-word, and so must be one"),
+    "MIME_BAD_UNICODE": (("files",), "a file is named after a person whose emoji is joined by U+200D"),
+    "MIME_BASE64_TEXT_BOGUS": (("files",), "an attached text keeps its octets, a lone CR among them, so it travels in base64"),
     "R_UNDISC_RCPT": (("odd",), "somebody is called undisclosed-recipients"),
 }
 
