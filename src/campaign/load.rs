@@ -21,6 +21,7 @@ use super::data;
 use super::encoding::Encoding;
 use super::error::CampaignError;
 use super::filter::Filter;
+use super::html::{self, Pictures};
 use super::meanings;
 use super::settings::{CampaignText, LATER, Text};
 use super::sheet::{Sheet, Wrong};
@@ -80,6 +81,8 @@ pub struct Campaign {
     pub notes: Vec<String>,
     /// What is worth a look and stops nothing.
     pub warnings: Vec<Fault>,
+    /// Whether pictures beside the template are brought along.
+    pub pictures: Pictures,
     pub(super) places: Places,
 }
 
@@ -118,6 +121,8 @@ impl Campaign {
         let mut campaign = draft.campaign(templates, sources, &mut sheet);
         if let Some(campaign) = &mut campaign {
             campaign.content.attachments = attachments;
+            campaign.content.language = html::language(&text, &mut sheet);
+            (campaign.content.making, campaign.pictures) = html::making(&text);
         }
         let (errors, warnings): (Vec<Fault>, Vec<Fault>) =
             sheet.into_faults().into_iter().partition(|fault| fault.severity == Severity::Error);
@@ -202,6 +207,7 @@ impl Draft<'_> {
             sources,
             notes,
             warnings: Vec::new(),
+            pictures: Pictures::Embedded,
             places,
         })
     }

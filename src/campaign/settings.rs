@@ -14,7 +14,7 @@ use toml::Spanned;
 pub(super) type Text = Spanned<String>;
 
 /// Keys of a campaign whose feature belongs to a later version.
-pub(super) const LATER: &[&str] = &["inline", "mjml", "ab", "winner", "inline_css", "tracking"];
+pub(super) const LATER: &[&str] = &["mjml", "ab", "winner", "tracking"];
 
 /// The whole of `campaign.toml`.
 #[derive(Debug, Default, Deserialize)]
@@ -42,6 +42,17 @@ pub(super) struct CampaignText {
     pub(super) subjects: BTreeMap<Text, Text>,
     pub(super) variants: Vec<Spanned<VariantText>>,
     pub(super) attachments: Vec<Spanned<AttachmentText>>,
+    pub(super) language: Option<Text>,
+    pub(super) html: HtmlText,
+}
+
+/// `[html]`: what is made of the HTML bodies.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct HtmlText {
+    pub(super) inline_css: Option<bool>,
+    pub(super) embed: Option<bool>,
+    pub(super) text: Option<bool>,
 }
 
 /// One `[[variants]]`: what is compared with the others.

@@ -113,8 +113,12 @@ impl Composer {
             mime::part(out, kind, body, encoding);
         };
         headers::plain(out, "MIME-Version", "1.0");
+        let own = self.content.all_words().nth(rendered.wording).and_then(|words| words.language);
+        if let Some(language) = own.or(self.content.language.as_deref()) {
+            headers::plain(out, "Content-Language", language);
+        }
         let two = rendered.text.is_some() && rendered.html.is_some();
-        self.levels(out, if two { "multipart/alternative" } else { "text/html" });
+        self.levels(out, rendered.wording, if two { "multipart/alternative" } else { "text/html" });
         match (&rendered.text, &rendered.html) {
             (Some(text), Some(html)) => {
                 let boundary = self.boundaries.alternative.as_bytes();
@@ -138,9 +142,10 @@ impl Composer {
 
     /// Begins the levels around the bodies, whose innermost part is of this `root` type. They are ended by
     /// the tail.
-    fn levels(&self, out: &mut Vec<u8>, root: &str) {
+    fn levels(&self, out: &mut Vec<u8>, wording: usize, root: &str) {
         let Boundaries { mixed, related, .. } = &self.boundaries;
-        for (kind, boundary) in [("multipart/mixed", mixed), ("multipart/related", related)] {
+        let related = related.as_ref().filter(|_| self.tail.shows(wording));
+        for (kind, boundary) in [("multipart/mixed", mixed.as_ref()), ("multipart/related", related)] {
             let Some(boundary) = boundary else { continue };
             // RFC 2387, 3.1: the type of the part to begin with.
             let typed = if kind == "multipart/related" { root } else { "" };

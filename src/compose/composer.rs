@@ -20,6 +20,7 @@ use super::assemble::{Assembled, Stamp};
 use super::error::{RowFault, Unsound};
 use super::findings::Heed;
 use super::headers;
+use super::html::{After, Made};
 use super::lint::{Partials, Role, Survey};
 use super::names::Names;
 use super::own::OwnTemplates;
@@ -55,6 +56,8 @@ pub struct Composer {
     pub(super) skeleton: Vec<u8>,
     pub(super) boundary: String,
     pub(super) boundaries: Boundaries,
+    /// What is left to be made of the bodies of each wording; empty: nothing.
+    pub(super) after: Vec<After>,
     /// What stands behind the bodies of every message.
     pub(super) tail: Tail,
     /// Reads the recipients' own files.
@@ -100,6 +103,7 @@ impl Composer {
     /// templates.
     pub fn new(content: Arc<Content>, keys: &Keys, plan: PlanId) -> Result<Self, Vec<Fault>> {
         let names = Names::new(&content);
+        let (content, after) = made(content, &names)?;
         let partials = Partials::new(&content);
         let survey = Survey::new(&content, &names, &partials);
         if survey.has_errors() {
@@ -157,6 +161,7 @@ impl Composer {
             mailto: unsubscribe::mailbox(&content).map(unsubscribe::mailto),
             boundaries: Boundaries::new(&content, &boundary),
             boundary,
+            after,
             tail: Tail::default(),
             reader: None,
             common_token: token::sign(keys, campaign, None),
@@ -197,7 +202,7 @@ impl Composer {
         let rendered = self.render(first, &mut blank)?;
         let date = headers::date(batch.date.unwrap_or(date));
         let stamp = Stamp { date: &date, id: &self.message_id(&batch.id) };
-        let tail = self.tail.pieces(&self.own_pieces(first, &rendered)?);
+        let tail = self.tail.pieces(rendered.wording, &self.own_pieces(first, &rendered)?);
         let assembled = self.assemble(first, &rendered, &stamp, Vec::new())?;
         self.take_back(rendered, blank.octets);
         Ok(Message {
@@ -243,7 +248,7 @@ impl Composer {
     /// Why the row gives no message.
     pub fn preview(&self, recipient: &Recipient) -> Result<Preview, RowFault> {
         let rendered = self.render(recipient, &mut Blank::default())?;
-        let tail = self.tail.pieces(&self.own_pieces(recipient, &rendered)?);
+        let tail = self.tail.pieces(rendered.wording, &self.own_pieces(recipient, &rendered)?);
         let mut assembled = self.assemble(recipient, &rendered, &MARKER, Vec::new())?;
         let digest = digest(&assembled, &tail);
         for piece in &tail {
@@ -328,6 +333,21 @@ impl fmt::Debug for Composer {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.debug_struct("Composer").field("plan", &self.plan).finish_non_exhaustive()
     }
+}
+
+/// The content with its HTML bodies made as it wants, once they pass the lint as they were written; and what is
+/// left to be made of each message.
+fn made(content: Arc<Content>, names: &Names) -> Result<(Arc<Content>, Vec<After>), Vec<Fault>> {
+    if Made::is_needless(&content) {
+        return Ok((content, Vec::new()));
+    }
+    let partials = Partials::new(&content);
+    let survey = Survey::new(&content, names, &partials);
+    if survey.has_errors() {
+        return Err(survey.faults);
+    }
+    let Made { content, after, .. } = Made::new(&content);
+    Ok((Arc::new(content), after))
 }
 
 /// What identifies the content of a message.

@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::mail::{Content, Fault, Mode, Place, Severity, Source, nearest};
 
 use super::headers;
+use super::html;
 use super::names::{BUILT_IN, DATA, Names, UNSUBSCRIBE_URL};
 use super::parse::{self, Parsed};
 use super::unsubscribe::Whose;
@@ -87,6 +88,7 @@ impl<'a> Survey<'a> {
                 Err(fault) => survey.faults.push(*fault),
             }
         }
+        survey.faults.extend(html::look(content));
         survey.settings(content);
         survey.unsubscribe(content, names);
         survey

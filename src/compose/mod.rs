@@ -12,6 +12,7 @@
 //! - `template`: renders one template, by its program or through handlebars; `names`: what a name stands for;
 //! - `compile`: from the tree to a `program`; `places` (what stands for a name), `standing` (tags alone on
 //!   their line); `run`: follows the program for a row; `pen`: writes what it says;
+//! - [`html`](notes): what is made of an HTML body; `finish`: the same for one message;
 //! - `functions`: what templates may call, on a `datum`; `formats`: those that take arguments by name, and beneath
 //!   them `locale`, `dates`, `amount` and `money`; `markdown`; `taught`: the same for handlebars;
 //! - `headers` and `words`: clean, encode, fold; `unsubscribe`: the ways out of the list;
@@ -35,9 +36,11 @@ mod datum;
 mod dkim;
 mod error;
 mod findings;
+mod finish;
 mod formats;
 mod functions;
 mod headers;
+mod html;
 mod lint;
 mod locale;
 mod markdown;
@@ -73,6 +76,7 @@ mod words;
 pub use composer::Composer;
 pub use dkim::{KeyFault, KeyKind, PrivateKey, Published, Signer, SigningError, Stamps};
 pub use error::{Checked, FaultKind, RowFault};
+pub use html::{Wanted, notes, wanted_pictures, wanted_sheets};
 pub use lint::lint;
 pub use preview::Preview;
 pub use tail::{Enclosed, Reader};

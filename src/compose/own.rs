@@ -34,7 +34,7 @@ impl Composer {
         let rendered = self.render(recipient, &mut blank)?;
         let findings = self.heed.findings(self.engine.names(), recipient, &rendered.subject);
         let (octets, html) = self.measure(recipient, &rendered, &mut blank)?;
-        let mut whole = octets + self.tail.shared_octets();
+        let mut whole = octets + self.tail.shared_octets(rendered.wording);
         let mut seal = None;
         if !rendered.files.is_empty() {
             let mut hasher = blake3::Hasher::new();

@@ -72,21 +72,22 @@ impl Composer {
             let value = template.text(&self.engine, &view).map_err(|stop| fail(what, template, stop))?;
             Ok(headers::cleaned(value))
         };
+        let wording = self.content.wording_of(recipient);
         let body = |what: &str, template: Option<&Template>, old: &mut Body| {
             template.map(|template| {
                 let body = template.body(&self.engine, &view, std::mem::take(old)).and_then(|body| {
-                    let empty = body.text().trim_start().is_empty();
+                    let made = what == "text" && self.after.get(wording).is_some_and(|after| after.made);
+                    let empty = !made && body.text().trim_start().is_empty();
                     if empty { Err(template.stop(Unsound::Empty)) } else { Ok(body) }
                 });
                 body.map_err(|stop| fail(what, template, stop))
             })
         };
-        let wording = self.content.wording_of(recipient);
         let letter = &self.parts.letters[wording];
         let subject = header("subject", letter.subject())?;
         let name = self.parts.name.as_ref().map(|template| header("name", template)).transpose()?;
         let own = self.parts.headers.iter().map(|(name, template)| header(name, template));
-        let rendered = Rendered {
+        let mut rendered = Rendered {
             wording,
             subject,
             name: name.unwrap_or_default(),
@@ -96,6 +97,7 @@ impl Composer {
             files: self.own_files(recipient, &view)?,
             ways_out,
         };
+        self.finish(recipient, &mut rendered)?;
         if rendered.subject.is_empty() {
             return Err(fail("subject", letter.subject(), letter.subject().stop(Unsound::Empty)));
         }

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use crate::campaign::media_type;
-use crate::mail::{Attachment, Content, Fault, Image, Piece};
+use crate::mail::{Attachment, Content, Fault, Image, Piece, Words};
 
 use super::mime;
 use super::parameter;
@@ -76,6 +76,8 @@ enum Run {
 /// What stands behind the bodies.
 #[derive(Debug, Default)]
 pub(super) struct Tail {
+    /// The pictures of each wording that shows any, and the end of their level.
+    pictures: Vec<Option<Piece>>,
     runs: Vec<Run>,
 }
 
@@ -92,15 +94,15 @@ impl Tail {
         let mut faults = Vec::new();
         let mut runs = Vec::new();
         let mut shared = Vec::new();
-        if let Some(boundary) = &boundaries.related {
-            for (image, octets) in content.images.iter().zip(&enclosed.images) {
-                if *blake3::hash(octets).as_bytes() != image.hash {
-                    faults.push(changed(&image.file));
-                }
-                picture(&mut shared, boundary, image, octets);
+        for (image, octets) in content.images.iter().zip(&enclosed.images) {
+            if *blake3::hash(octets).as_bytes() != image.hash {
+                faults.push(changed(&image.file));
             }
-            end(&mut shared, boundary);
         }
+        let pictures = boundaries.related.iter().flat_map(|boundary| {
+            content.all_words().map(move |words| pictures(content, words, boundary, &enclosed.images))
+        });
+        let pictures = pictures.collect();
         if let Some(boundary) = &boundaries.mixed {
             let mut own = 0..;
             for (attachment, octets) in content.attachments.iter().zip(&enclosed.attachments) {
@@ -119,26 +121,55 @@ impl Tail {
             end(&mut shared, boundary);
         }
         runs.extend(share(shared));
-        if faults.is_empty() { Ok(Self { runs }) } else { Err(faults) }
+        if faults.is_empty() { Ok(Self { pictures, runs }) } else { Err(faults) }
     }
 
-    /// The tail of one message, whose own files are `own`.
-    pub(super) fn pieces(&self, own: &[Piece]) -> Vec<Piece> {
+    /// Whether a wording shows pictures, so that there is a level for them.
+    pub(super) fn shows(&self, wording: usize) -> bool {
+        self.pictures.get(wording).is_some_and(Option::is_some)
+    }
+
+    /// The tail of one message in that wording, whose own files are `own`.
+    pub(super) fn pieces(&self, wording: usize, own: &[Piece]) -> Vec<Piece> {
         let piece = |run: &Run| match run {
             Run::Shared(piece) => piece.clone(),
             Run::Own(number) => own[*number].clone(),
         };
-        self.runs.iter().map(piece).collect()
+        let pictures = self.pictures.get(wording).and_then(Clone::clone);
+        pictures.into_iter().chain(self.runs.iter().map(piece)).collect()
     }
 
-    /// Octets that every message has of it.
-    pub(super) fn shared_octets(&self) -> usize {
+    /// Octets that every message in that wording has of it.
+    pub(super) fn shared_octets(&self, wording: usize) -> usize {
         let octets = |run: &Run| match run {
             Run::Shared(piece) => piece.octets().len(),
             Run::Own(_) => 0,
         };
-        self.runs.iter().map(octets).sum()
+        let pictures = self.pictures.get(wording).and_then(Option::as_ref);
+        let pictures = pictures.map_or(0, |piece| piece.octets().len());
+        pictures + self.runs.iter().map(octets).sum::<usize>()
     }
+}
+
+/// The pictures that a wording shows, itself or in a partial, each once, and the end of their level.
+fn pictures(content: &Content, words: Words<'_>, boundary: &str, octets: &[Bytes]) -> Option<Piece> {
+    let body = &words.html?.file;
+    let is_shown = |image: &Image| {
+        image.template == *body || content.partials.values().any(|partial| partial.file == image.template)
+    };
+    let mut out = Vec::new();
+    let mut brought = Vec::new();
+    for (image, octets) in content.images.iter().zip(octets).filter(|(image, _)| is_shown(image)) {
+        if !brought.contains(&image.hash) {
+            picture(&mut out, boundary, image, octets);
+            brought.push(image.hash);
+        }
+    }
+    if out.is_empty() {
+        return None;
+    }
+    end(&mut out, boundary);
+    Some(piece(out))
 }
 
 impl OwnFile {
@@ -201,11 +232,11 @@ fn changed(file: &str) -> Fault {
 }
 
 fn share(octets: Vec<u8>) -> Option<Run> {
-    if octets.is_empty() {
-        return None;
-    }
-    let piece = Piece::new(Bytes::from(octets));
-    Some(Run::Shared(piece.expect("fields and base64 are lines of ASCII, and none begins with a dot")))
+    (!octets.is_empty()).then(|| Run::Shared(piece(octets)))
+}
+
+fn piece(octets: Vec<u8>) -> Piece {
+    Piece::new(Bytes::from(octets)).expect("fields and base64 are lines of ASCII, and none begins with a dot")
 }
 
 fn begin(out: &mut Vec<u8>, boundary: &str) {

@@ -9,11 +9,12 @@ use std::sync::Arc;
 use secrecy::SecretString;
 
 use crate::campaign::{Campaign, Relay, Relays, Signed, SigningDomain, Workspace, choose};
-use crate::compose::{Composer, Keys, Signer, lint};
+use crate::compose::{self, Composer, Keys, Signer, lint};
 use crate::mail::{Content, Excluded, Fault, PlanId, RelayName, Severity};
 use crate::relay::Credential;
 use crate::store;
 
+use super::beside;
 use super::enclosed;
 use super::error::{EngineError, Unfit};
 use super::prepare::Invalid;
@@ -74,7 +75,8 @@ impl Desk {
         campaign: &str,
         relays: Option<&[RelayName]>,
     ) -> Result<Self, EngineError> {
-        let campaign = Campaign::load(&workspace, campaign)?;
+        let mut campaign = Campaign::load(&workspace, campaign)?;
+        beside::find(&workspace, &mut campaign)?;
         let all = Relays::load(&workspace)?;
         let relays = choose(&campaign, &all, relays)?;
         let from = campaign.content.from.address.domain();
@@ -103,7 +105,8 @@ impl Desk {
 
     /// What the operator should know: how the list was read, whose clock counts, who signs.
     pub fn notes(&self) -> Vec<String> {
-        self.campaign.notes.iter().cloned().chain(self.signing_note()).collect()
+        let made = compose::notes(&self.campaign.content);
+        self.campaign.notes.iter().cloned().chain(self.signing_note()).chain(made).collect()
     }
 
     /// The relays at which somebody logs in and no password is set or was given, each with its user: ask

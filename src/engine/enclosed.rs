@@ -86,7 +86,8 @@ fn differs(faults: &[Fault]) -> EngineError {
     EngineError::Differs { what: faults.iter().map(|fault| fault.what.clone()).collect() }
 }
 
-fn told(error: &FileError) -> String {
+/// An error of a file with its cause, in words.
+pub(super) fn told(error: &FileError) -> String {
     match error {
         FileError::System(cause) => cause.to_string().to_lowercase(),
         FileError::Missing

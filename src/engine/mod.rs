@@ -29,6 +29,7 @@
 mod attempt;
 mod backlog;
 mod begin;
+mod beside;
 mod cause;
 mod clock;
 mod control;

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::compose::Composer;
-use crate::mail::{Attachment, Batches, Content, PlanId, Source};
+use crate::mail::{Attachment, Batches, Content, Image, PlanId, Source};
 use crate::store::{History, Plan, PlanHead, PlanWriter, RowsEach, plans, remove_plan};
 
 use super::desk::Desk;
@@ -211,6 +211,12 @@ impl Desk {
                 then.attachments.iter().find(|planned| planned.file.text() == attachment.file.text());
             if planned.is_some_and(|planned| planned.hash != attachment.hash) {
                 edits.push(format!("the attachment {}", attachment.file.text()));
+            }
+        }
+        for image in &now.images {
+            let same = |planned: &&Image| planned.src == image.src && planned.template == image.template;
+            if then.images.iter().find(same).is_some_and(|planned| planned.hash != image.hash) {
+                edits.push(format!("the picture {}", image.file));
             }
         }
         if then.data != now.data {

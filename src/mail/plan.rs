@@ -116,6 +116,8 @@ impl Attachment {
 pub struct Image {
     /// What `src` says in the template.
     pub src: String,
+    /// The file of the template that says so, relative to the workspace.
+    pub template: String,
     /// The file, relative to the workspace.
     pub file: String,
     /// Its media type, such as `image/png`.

@@ -25,6 +25,7 @@ mod fixed_list;
 mod gathered_rows;
 mod grouped;
 mod headers;
+mod html;
 mod init;
 mod killed;
 mod later_features;

@@ -14,7 +14,13 @@ fn hash(octets: &[u8]) -> [u8; 32] {
 
 fn picture() -> Image {
     let file = "templates/autumn/images/logo.png".to_owned();
-    Image { src: "images/logo.png".into(), file, kind: "image/png".into(), hash: hash(PICTURE) }
+    Image {
+        src: "images/logo.png".into(),
+        template: "t.hbs".into(),
+        file,
+        kind: "image/png".into(),
+        hash: hash(PICTURE),
+    }
 }
 
 fn attachment(file: &str, hash: Option<[u8; 32]>) -> Attachment {

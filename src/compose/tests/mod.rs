@@ -11,6 +11,7 @@ mod documented;
 mod enclosed;
 mod faults;
 mod findings;
+mod made;
 mod messages;
 mod oracle;
 mod properties;

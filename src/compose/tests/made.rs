@@ -1,0 +1,77 @@
+//! What is made of an HTML body, in the messages that leave.
+
+use super::*;
+use crate::compose::notes;
+use crate::mail::Making;
+
+fn making(html: &str) -> Content {
+    let making = Making { inline_css: true, text: true, sheets: BTreeMap::new() };
+    Content { html: Some(source(html)), text: None, making, ..content() }
+}
+
+fn bodies(content: Content, cells: [&str; 4]) -> (Option<String>, Option<String>) {
+    let preview = composer(content).preview(&row(cells)).expect("rendered");
+    (preview.text, preview.html)
+}
+
+#[test]
+fn a_text_body_is_made_for_each_row() {
+    let (text, html) =
+        bodies(making("<p>Dear {{first_name}},</p><p>hi &amp; bye</p>"), ["Ada & Bob", "", "", ""]);
+    assert_eq!(text.as_deref(), Some("Dear Ada & Bob,\n\nhi & bye\n"));
+    assert_eq!(html.as_deref(), Some("<p>Dear Ada &amp; Bob,</p><p>hi &amp; bye</p>\n"));
+}
+
+#[test]
+fn what_is_made_beforehand_and_what_is_made_of_each_message_agree() {
+    let styles = "<style>p{color:red} .b{top:0}</style>";
+    let table = [
+        // The same but for a block that decides on a class.
+        (
+            format!("{styles}<p class=\"b\">{{{{city}}}}</p>"),
+            format!("{styles}<p class=\"{{{{#if city}}}}b{{{{/if}}}}\">{{{{city}}}}</p>"),
+        ),
+    ];
+    for (beforehand, by_row) in table {
+        let cells = ["Ada", "Ulm", "", ""];
+        assert_eq!(bodies(making(&beforehand), cells), bodies(making(&by_row), cells));
+        let told = notes(&making(&by_row));
+        assert!(told[1].starts_with("t.hbs:1:48: styles are inlined in each message by itself"), "{told:?}");
+        assert_eq!(notes(&making(&beforehand)), ["the text body is made from t.hbs"]);
+    }
+}
+
+#[test]
+fn a_row_decides_on_the_text_where_html_comes_out_of_a_cell() {
+    let (text, _) = bodies(making("<p>{{{city}}}</p>"), ["Ada", "<b>Ulm</b><br>Bonn", "", ""]);
+    assert_eq!(text.as_deref(), Some("Ulm\nBonn\n"));
+}
+
+#[test]
+fn partials_are_part_of_the_whole() {
+    let content = Content {
+        partials: sources([
+            ("head", "<style>h1{top:0}</style><table><tr>"),
+            ("foot", "</tr></table>{{city}}\n"),
+        ]),
+        ..making("{{> head}}<td><h1>x</h1></td>{{> foot}}")
+    };
+    let (text, html) = bodies(content, ["Ada", "Ulm", "", ""]);
+    assert_eq!(text.as_deref(), Some("x\n\nUlm\n"));
+    let html = html.expect("a body");
+    assert!(html.contains("<h1 style=\"top:") && html.ends_with("</tr></table>Ulm\n"), "{html}");
+}
+
+#[test]
+fn a_body_without_words_has_no_text() {
+    let (text, html) = bodies(making("<img src=\"https://x.org/a.png\" alt=\"\">"), ["", "", "", ""]);
+    assert!(text.is_none() && html.is_some());
+}
+
+#[test]
+fn nothing_is_made_unless_it_is_wanted() {
+    let content = Content { making: Making::default(), ..making("<style>p{top:0}</style><p>x</p>") };
+    assert_eq!(notes(&content), Vec::<String>::new());
+    let (text, html) = bodies(content, ["", "", "", ""]);
+    assert_eq!((text, html.as_deref()), (None, Some("<style>p{top:0}</style><p>x</p>\n")));
+}
