@@ -20,6 +20,8 @@ pub enum FaultKind {
     LineBreak,
     /// The subject is longer than any mail program shows.
     LongSubject,
+    /// The HTML body is longer than Gmail shows: the rest stands behind a link.
+    Clipped,
     /// A header or body has nothing in it.
     EmptyPart,
     /// A cell is not what a function takes: no date, no number.
@@ -47,6 +49,7 @@ impl FaultKind {
         Self::Braces,
         Self::LineBreak,
         Self::LongSubject,
+        Self::Clipped,
         Self::EmptyPart,
         Self::Value,
         Self::Unbroken,
@@ -61,7 +64,9 @@ impl FaultKind {
     /// Whether a message can be composed all the same.
     pub fn severity(self) -> Severity {
         match self {
-            Self::EmptyCell | Self::Braces | Self::LineBreak | Self::LongSubject => Severity::Warning,
+            Self::EmptyCell | Self::Braces | Self::LineBreak | Self::LongSubject | Self::Clipped => {
+                Severity::Warning
+            }
             Self::EmptyPart
             | Self::Value
             | Self::Unbroken
@@ -81,6 +86,7 @@ impl FaultKind {
             Self::Braces => "braces in a cell",
             Self::LineBreak => "line break in a header",
             Self::LongSubject => "long subject",
+            Self::Clipped => "HTML that Gmail clips",
             Self::EmptyPart => "empty header or body",
             Self::Value => "value that a function does not take",
             Self::Unbroken => "word too long for a header",
@@ -100,6 +106,7 @@ impl FaultKind {
             Self::Braces => "braces",
             Self::LineBreak => "line_break",
             Self::LongSubject => "long_subject",
+            Self::Clipped => "clipped",
             Self::EmptyPart => "empty_part",
             Self::Value => "value",
             Self::Unbroken => "unbroken",

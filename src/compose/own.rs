@@ -8,13 +8,16 @@ use bytes::Bytes;
 use crate::mail::{Mode, Piece, Recipient};
 
 use super::composer::{Composer, head};
-use super::error::{Checked, RowFault, Unsound};
+use super::error::{Checked, FaultKind, RowFault, Unsound};
 use super::rendered::{Blank, Rendered};
 use super::tail::{OwnFile, last_part};
 use super::template::{Template, View};
 
 /// Octets that a whole message may have, attachments and all. No provider takes as much: Gmail 25 MB, SES 40 MB.
 const MESSAGE: usize = 64 << 20;
+
+/// Octets of HTML beyond which Gmail shows a link in the place of the rest: 102 kB, by many reports.
+const CLIPPED: usize = 102 << 10;
 
 /// The templates of a file that each recipient has of their own.
 pub(super) struct OwnTemplates {
@@ -32,8 +35,9 @@ impl Composer {
     pub(super) fn checked(&self, recipient: &Recipient) -> Result<Checked, RowFault> {
         let mut blank = self.blank();
         let rendered = self.render(recipient, &mut blank)?;
-        let findings = self.heed.findings(self.engine.names(), recipient, &rendered.subject);
+        let mut findings = self.heed.findings(self.engine.names(), recipient, &rendered.subject);
         let (octets, html) = self.measure(recipient, &rendered, &mut blank)?;
+        findings.extend(self.clipped(recipient, &rendered, html));
         let mut whole = octets + self.tail.shared_octets(rendered.wording);
         let mut seal = None;
         if !rendered.files.is_empty() {
@@ -105,6 +109,14 @@ impl Composer {
             files.push(file);
         }
         Ok(files)
+    }
+
+    /// What Gmail shows of an HTML body of so many octets, if that is not all of it.
+    fn clipped(&self, recipient: &Recipient, rendered: &Rendered, octets: usize) -> Option<RowFault> {
+        let template = self.parts.letters[rendered.wording].html.as_ref().filter(|_| octets > CLIPPED)?;
+        let what = format!("its HTML has {octets} octets, and Gmail clips it at {CLIPPED}");
+        let place = template.stop(Unsound::Empty).place;
+        Some(RowFault { kind: FaultKind::Clipped, row: recipient.row, column: None, what, place })
     }
 
     fn mixed(&self) -> &str {

@@ -75,3 +75,17 @@ fn nothing_is_made_unless_it_is_wanted() {
     let (text, html) = bodies(content, ["", "", "", ""]);
     assert_eq!((text, html.as_deref()), (None, Some("<style>p{top:0}</style><p>x</p>\n")));
 }
+
+#[test]
+fn a_body_that_gmail_clips_is_told_by_row() {
+    let check = |octets: usize| {
+        let html = format!("<p>{}</p>\n", "x".repeat(octets - 9));
+        composer(making(&html)).check(&row(["Ada", "", "", ""])).expect("rendered").findings
+    };
+    // The end of the line has two octets.
+    assert_eq!(check(102 << 10).len(), 0);
+    let found = check((102 << 10) + 1);
+    assert_eq!(found[0].kind.name(), "clipped");
+    assert_eq!((found.len(), found[0].row), (1, 7));
+    assert!(found[0].what.starts_with("its HTML has 104449 octets"), "{}", found[0].what);
+}
