@@ -44,7 +44,7 @@ pub enum FaultKind {
 
 impl FaultKind {
     /// Every kind, the ones that stop nothing first.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::EmptyCell,
         Self::Braces,
         Self::LineBreak,

@@ -9,9 +9,10 @@ use bytes::Bytes;
 
 use crate::campaign::{ATTACHMENT_LIMIT, FileError, Files, Workspace};
 use crate::compose::{Composer, Enclosed, Keys};
-use crate::mail::{Content, Fault, PlanId};
+use crate::mail::{Attachment, Content, Fault, Image, PlanId};
 
 use super::error::EngineError;
+use super::frozen::bare;
 
 /// The templates of `content`, compiled, and the files that go with them.
 ///
@@ -52,6 +53,30 @@ pub(super) fn same_files(workspace: &Workspace, content: &Content) -> Result<(),
         .map(|((file, _), _)| format!("the file {file}"))
         .collect();
     if what.is_empty() { Ok(()) } else { Err(EngineError::Differs { what }) }
+}
+
+/// The files that both contents name and that are not the same any more, in words.
+pub(super) fn edits(then: &Content, now: &Content) -> Vec<String> {
+    let mut edits = Vec::new();
+    for attachment in &now.attachments {
+        let same = |planned: &&Attachment| planned.file.text() == attachment.file.text();
+        if then.attachments.iter().find(same).is_some_and(|planned| planned.hash != attachment.hash) {
+            edits.push(format!("the attachment {}", attachment.file.text()));
+        }
+    }
+    for image in &now.images {
+        let same = |planned: &&Image| planned.src == image.src && planned.template == image.template;
+        if then.images.iter().find(same).is_some_and(|planned| planned.hash != image.hash) {
+            edits.push(format!("the picture {}", image.file));
+        }
+    }
+    edits
+}
+
+/// An attachment as a plan keeps it.
+pub(super) fn frozen(attachment: &Attachment) -> Attachment {
+    let name = attachment.name.as_ref().map(bare);
+    Attachment { file: bare(&attachment.file), name, ..attachment.clone() }
 }
 
 fn enclosed(workspace: &Workspace, content: &Content) -> Result<Enclosed, EngineError> {

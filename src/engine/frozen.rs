@@ -3,8 +3,10 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use crate::mail::{Attachment, Content, Mode, Source, Wording};
+use crate::mail::{Content, Mode, Source, Wording};
 use crate::store::{History, Plan};
+
+use super::enclosed;
 
 /// The content as a plan keeps it: the templates without the files around them, so that an edit of
 /// something else in `campaign.toml` does not make another plan.
@@ -31,18 +33,14 @@ pub(super) fn frozen_content(content: &Content, edition: u32) -> Content {
             url: content.unsubscribe.url.as_ref().map(bare),
             mailto: content.unsubscribe.mailto.clone(),
         },
-        attachments: content.attachments.iter().map(bare_attachment).collect(),
+        attachments: content.attachments.iter().map(enclosed::frozen).collect(),
         ..content.clone()
     }
 }
 
-fn bare(source: &Source) -> Source {
+/// A template without the file around it.
+pub(super) fn bare(source: &Source) -> Source {
     Source::file(source.file.clone(), source.text())
-}
-
-fn bare_attachment(attachment: &Attachment) -> Attachment {
-    let name = attachment.name.as_ref().map(bare);
-    Attachment { file: bare(&attachment.file), name, ..attachment.clone() }
 }
 
 /// Whether the same content was sent through a sandbox before.

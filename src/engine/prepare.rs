@@ -14,12 +14,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::compose::Composer;
-use crate::mail::{Attachment, Batches, Content, Image, PlanId, Source};
+use crate::mail::{Attachment, Batches, Content, PlanId, Source};
 use crate::store::{History, Plan, PlanHead, PlanWriter, RowsEach, plans, remove_plan};
 
 use super::desk::Desk;
 use super::domains::domains;
-use super::enclosed::composer;
+use super::enclosed::{self, composer};
 use super::error::{EngineError, Unfit};
 use super::frozen::{frozen_content, was_tested};
 use super::rendering::render;
@@ -206,19 +206,7 @@ impl Desk {
         {
             compare(&format!("the partial {name}"), then.partials.get(name), now.partials.get(name));
         }
-        for attachment in &now.attachments {
-            let planned =
-                then.attachments.iter().find(|planned| planned.file.text() == attachment.file.text());
-            if planned.is_some_and(|planned| planned.hash != attachment.hash) {
-                edits.push(format!("the attachment {}", attachment.file.text()));
-            }
-        }
-        for image in &now.images {
-            let same = |planned: &&Image| planned.src == image.src && planned.template == image.template;
-            if then.images.iter().find(same).is_some_and(|planned| planned.hash != image.hash) {
-                edits.push(format!("the picture {}", image.file));
-            }
-        }
+        edits.extend(enclosed::edits(then, &now));
         if then.data != now.data {
             edits.push(format!("the data file of campaigns/{}", self.campaign.name));
         }

@@ -13,6 +13,9 @@ subject = "The newsletter"
 from = "Example News <news@example.com>"
 template = "NAME"
 relays = ["desk"]
+[html]
+inline_css = false
+text = false
 [unsubscribe]
 mailto = "unsubscribe@example.com"
 "#;

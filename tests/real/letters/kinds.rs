@@ -178,6 +178,9 @@ impl Kind {
         if let Some(id) = self.list_id {
             add(format!("list_id = {}", json!(id)));
         }
+        if self.text.is_none() {
+            add("[html]\ntext = false".to_owned());
+        }
         add("[headers]".to_owned());
         for (name, value) in self.headers {
             add(format!("{name} = {}", json!(value)));
