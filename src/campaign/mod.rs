@@ -12,7 +12,8 @@
 //! - `terms`: durations, rates, days and the other small words of a setting;
 //! - `settings`: what `campaign.toml` says;
 //! - [`load`](Campaign): what a campaign means; `columns`: the list that it names;
-//! - `templates`: its subject, bodies and partials; `wordings`: those of other variants and languages;
+//! - `templates`: its subject, bodies and partials; `wordings`: those of other variants and languages; `whole`:
+//!   bodies in Markdown and MJML, with their front matter;
 //! - `attachments`: the files that go with its messages; [`html`](Pictures): what is made of its HTML bodies;
 //! - `data`: its data file;
 //! - [`relays`](Relays): what `relays.toml` says and means; `signing`, in it: [who signs](Signing), with which keys;
@@ -46,6 +47,7 @@ mod settings;
 mod sheet;
 mod templates;
 mod terms;
+mod whole;
 mod wordings;
 mod workspace;
 

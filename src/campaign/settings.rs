@@ -14,7 +14,7 @@ use toml::Spanned;
 pub(super) type Text = Spanned<String>;
 
 /// Keys of a campaign whose feature belongs to a later version.
-pub(super) const LATER: &[&str] = &["mjml", "ab", "winner", "tracking"];
+pub(super) const LATER: &[&str] = &["ab", "winner", "tracking"];
 
 /// The whole of `campaign.toml`.
 #[derive(Debug, Default, Deserialize)]

@@ -14,6 +14,7 @@ use super::files::{FileError, Files};
 use super::meanings;
 use super::settings::CampaignText;
 use super::sheet::{Sheet, Wrong};
+use super::whole;
 use super::wordings::{self, Letter};
 
 /// The folder of all templates, and in it and in each template that of partials.
@@ -64,13 +65,20 @@ impl Templates {
         let subject_file = self.file(files, &format!("{folder}/subject.hbs"), sheet);
         let text = self.file(files, &format!("{folder}/body.txt.hbs"), sheet);
         let html = self.file(files, &format!("{folder}/body.html.hbs"), sheet);
-        for mjml in ["body.mjml", "body.mjml.hbs"] {
-            if !matches!(files.text(&format!("{folder}/{mjml}")), Err(FileError::Missing)) {
-                let fault = Fault::error(format!("{folder}/{mjml}: MJML is not in this version of mailrun"));
-                sheet.push(fault.hint("write body.html.hbs"));
+        let markdown = self.file(files, &format!("{folder}/body.md.hbs"), sheet);
+        let mjml = self.file(files, &format!("{folder}/body.mjml.hbs"), sheet);
+        for kind in ["md", "mjml"] {
+            if !matches!(files.text(&format!("{folder}/body.{kind}")), Err(FileError::Missing)) {
+                let fault = Fault::error(format!("{folder}/body.{kind} is not read"));
+                sheet.push(fault.hint(format!("call it body.{kind}.hbs")));
             }
         }
-        let subject = the_subject(letter, subject_file, folder, sheet);
+        let (front, text, html) = whole::bodies(markdown, mjml, (text, html), sheet);
+        if let (Some(front), Some(file)) = (&front, &subject_file) {
+            let fault = Fault::error(format!("the subject stands in {} and in {}", front.file, file.file));
+            sheet.push(fault.hint("keep one of the two"));
+        }
+        let subject = the_subject(letter, subject_file.or(front), folder, sheet);
         if text.is_none() && html.is_none() {
             no_body(files, letter, folder, sheet);
         }
@@ -106,7 +114,11 @@ impl Templates {
             };
             let text = name_of("body.", ".txt").and_then(&mut file);
             let html = name_of("body.", ".html").and_then(&mut file);
+            let markdown = name_of("body.", ".md").and_then(&mut file);
+            let mjml = name_of("body.", ".mjml").and_then(&mut file);
             let subject = name_of("subject.", "").and_then(&mut file).map(wordings::one_line);
+            let (front, text, html) = whole::bodies(markdown, mjml, (text, html), sheet);
+            let subject = subject.or(front);
             let subject = wordings::subject_in(letter, &tag, subject, sheet).unwrap_or_else(|| {
                 let what = format!("{folder}: there is a body in `{tag}` and no subject");
                 sheet.push(Fault::warning(what).hint(format!("write {folder}/subject.{tag}.hbs")));
@@ -199,7 +211,7 @@ fn no_body(files: &Files, letter: &Letter<'_>, folder: &str, sheet: &mut Sheet) 
     let name = folder.rsplit('/').next().unwrap_or_default();
     let exists = known.iter().any(|known| known == name);
     let wrong = if exists {
-        Wrong::new(format!("{folder} has neither body.txt.hbs nor body.html.hbs"))
+        Wrong::new(format!("{folder} has neither body.txt.hbs, body.html.hbs, body.md.hbs nor body.mjml.hbs"))
     } else {
         Wrong::new(format!("there is no template {folder}"))
     };

@@ -141,9 +141,9 @@ pub(super) fn variants(typed: &[Spanned<VariantText>], sheet: &mut Sheet) -> Vec
 pub(super) fn languages(names: &[String], letter: &Letter<'_>, sheet: &mut Sheet) -> BTreeSet<String> {
     let mut tags = BTreeSet::new();
     for name in names {
-        let body = name
-            .strip_prefix("body.")
-            .and_then(|rest| rest.strip_suffix(".txt").or_else(|| rest.strip_suffix(".html")));
+        let body = name.strip_prefix("body.").and_then(|rest| {
+            [".txt", ".html", ".md", ".mjml"].iter().find_map(|kind| rest.strip_suffix(kind))
+        });
         tags.extend(body.or_else(|| name.strip_prefix("subject.")).and_then(language_tag));
     }
     for typed in letter.subjects.keys() {
@@ -185,7 +185,7 @@ pub(super) fn subject_in(
 
 /// A subject's file without the last line break, which an editor puts there.
 pub(super) fn one_line(mut file: Source) -> Source {
-    file.span.end = file.document.trim_end_matches(['\r', '\n']).len();
+    file.span.end = file.span.start + file.text().trim_end_matches(['\r', '\n']).len();
     file
 }
 

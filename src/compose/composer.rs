@@ -17,6 +17,7 @@ use crate::mail::{
 
 use super::alike::Alike;
 use super::assemble::{Assembled, Stamp};
+use super::converted::Converted;
 use super::error::{RowFault, Unsound};
 use super::findings::Heed;
 use super::headers;
@@ -48,8 +49,8 @@ pub struct Composer {
     pub(super) needs: BTreeSet<usize>,
     /// Those that the link's template asks for.
     pub(super) link_needs: BTreeSet<usize>,
-    /// What rows are looked through for.
-    pub(super) heed: Heed,
+    /// What the rows of each wording are looked through for.
+    pub(super) heed: Vec<Heed>,
     /// Whom the link names.
     pub(super) whose: Whose,
     /// From and Reply-To, as they stand in every message.
@@ -103,15 +104,16 @@ impl Composer {
     /// templates.
     pub fn new(content: Arc<Content>, keys: &Keys, plan: PlanId) -> Result<Self, Vec<Fault>> {
         let names = Names::new(&content);
-        let (content, after) = made(content, &names)?;
+        let Bodies { content, after, heed } = bodies(content, &names)?;
         let partials = Partials::new(&content);
-        let survey = Survey::new(&content, &names, &partials);
+        let made = Converted::default();
+        let survey = Survey::new(&content, &made, &names, &partials);
         if survey.has_errors() {
             return Err(survey.faults);
         }
         let mut parts = Parts::default();
         parts.letters.resize_with(content.all_words().count(), Letter::default);
-        let heed = Heed::new(&survey.parts, &names, &content.subject);
+        let heed = heed.unwrap_or_else(|| Heed::all(&content, &survey.parts, &names));
         for part in survey.parts {
             let manner = match part.role {
                 Role::Html(_) => (Language::Html, Lines::Sent),
@@ -335,19 +337,30 @@ impl fmt::Debug for Composer {
     }
 }
 
-/// The content with its HTML bodies made as it wants, once they pass the lint as they were written; and what is
-/// left to be made of each message.
-fn made(content: Arc<Content>, names: &Names) -> Result<(Arc<Content>, Vec<After>), Vec<Fault>> {
-    if Made::is_needless(&content) {
-        return Ok((content, Vec::new()));
+/// A content whose bodies are what is rendered.
+struct Bodies {
+    content: Arc<Content>,
+    /// What is left to be made of each message.
+    after: Vec<After>,
+    /// What rows are looked through for, with its places in the files as they were written; none where those are
+    /// what is rendered.
+    heed: Option<Vec<Heed>>,
+}
+
+/// Makes of the bodies what is to be rendered, once they pass the lint as they were written.
+fn bodies(content: Arc<Content>, names: &Names) -> Result<Bodies, Vec<Fault>> {
+    let converted = Converted::new(&content);
+    if Made::is_needless(&content) && converted.is_empty() {
+        return Ok(Bodies { content, after: Vec::new(), heed: None });
     }
     let partials = Partials::new(&content);
-    let survey = Survey::new(&content, names, &partials);
+    let survey = Survey::new(&content, &converted, names, &partials);
     if survey.has_errors() {
         return Err(survey.faults);
     }
-    let Made { content, after, .. } = Made::new(&content);
-    Ok((Arc::new(content), after))
+    let heed = Some(Heed::all(&content, &survey.parts, names));
+    let Made { content, after, .. } = Made::new(&converted.applied(&content));
+    Ok(Bodies { content: Arc::new(content), after, heed })
 }
 
 /// What identifies the content of a message.

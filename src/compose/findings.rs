@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::mail::{Place, Recipient, Source};
+use crate::mail::{Content, Place, Recipient, Source};
 
 use super::error::{FaultKind, RowFault};
 use super::lint::{Part, Role};
@@ -28,8 +28,14 @@ pub(super) struct Heed {
 }
 
 impl Heed {
-    /// What to look for in the rows of a campaign with these templates.
-    pub(super) fn new(parts: &[Part<'_>], names: &Names, subject: &Source) -> Self {
+    /// The same for each wording of `content`.
+    pub(super) fn all(content: &Content, parts: &[Part<'_>], names: &Names) -> Vec<Self> {
+        let wordings = content.all_words().enumerate();
+        wordings.map(|(wording, words)| Self::new(parts, names, wording, words.subject)).collect()
+    }
+
+    /// What to look for in the rows that get this wording, whose subject is `subject`.
+    pub(super) fn new(parts: &[Part<'_>], names: &Names, wording: usize, subject: &Source) -> Self {
         let is_column = |number: &usize| matches!(names.value(*number).1, Value::Column { .. });
         let wants_some =
             |number: &usize| matches!(names.value(*number).1, Value::Column { default: None, .. });
@@ -39,7 +45,7 @@ impl Heed {
             in_headers: BTreeMap::new(),
             subject: whole(subject),
         };
-        for part in parts {
+        for part in parts.iter().filter(|part| part.role.is_in(wording)) {
             heed.used.extend(part.used.iter().copied().filter(is_column));
             match part.role {
                 // A header that is empty is left out, and so is a name.

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::mail::{Content, Fault, Mode, Place, Severity, Source, nearest};
 
+use super::converted::Converted;
 use super::headers;
 use super::html;
 use super::names::{BUILT_IN, DATA, Names, UNSUBSCRIBE_URL};
@@ -21,7 +22,7 @@ use super::walk::{self, Language};
 pub fn lint(content: &Content) -> Vec<Fault> {
     let names = Names::new(content);
     let partials = Partials::new(content);
-    Survey::new(content, &names, &partials).faults
+    Survey::new(content, &Converted::new(content), &names, &partials).faults
 }
 
 /// The partials of a campaign that can be read, and what is wrong with the others.
@@ -79,16 +80,32 @@ pub(super) enum Role<'a> {
     FileName(usize),
 }
 
+impl Role<'_> {
+    /// Whether a message of that wording has it.
+    pub(super) fn is_in(self, wording: usize) -> bool {
+        match self {
+            Self::Subject(place) | Self::Text(place) | Self::Html(place) => place == wording,
+            Self::Header(_) | Self::Name | Self::UnsubscribeUrl | Self::File(_) | Self::FileName(_) => true,
+        }
+    }
+}
+
 impl<'a> Survey<'a> {
-    pub(super) fn new(content: &'a Content, names: &Names, partials: &Partials<'a>) -> Self {
+    pub(super) fn new(
+        content: &'a Content,
+        made: &'a Converted,
+        names: &Names,
+        partials: &Partials<'a>,
+    ) -> Self {
         let mut survey = Self { faults: partials.faults.clone(), parts: Vec::new() };
         for (role, source) in templates(content) {
             match Parsed::new(source) {
-                Ok(parsed) => survey.part(role, parsed, names, &partials.parsed),
+                Ok(parsed) => survey.part(role, (parsed, made.find(role)), names, &partials.parsed),
                 Err(fault) => survey.faults.push(*fault),
             }
         }
         survey.faults.extend(html::look(content));
+        survey.faults.extend(made.faults.iter().cloned());
         survey.settings(content);
         survey.unsubscribe(content, names);
         survey
@@ -102,7 +119,7 @@ impl<'a> Survey<'a> {
     fn part(
         &mut self,
         role: Role<'a>,
-        parsed: Parsed<'a>,
+        (parsed, made): (Parsed<'a>, Option<&'a Source>),
         names: &Names,
         partials: &BTreeMap<&str, Parsed<'_>>,
     ) {
@@ -122,7 +139,25 @@ impl<'a> Survey<'a> {
                 self.faults.push(fault);
             }
         }
-        self.parts.push(Part { role, parsed, used: found.used, written: found.written });
+        let (mut parsed, mut used) = (parsed, found.used);
+        if let Some(made) = made {
+            match Parsed::new(made) {
+                Ok(read) => {
+                    // The layout around it may ask for more.
+                    let found = walk::walk(&read, partials, names, language, forbidden);
+                    self.faults.extend(
+                        found
+                            .faults
+                            .into_iter()
+                            .filter(|fault| fault.place.as_ref().is_none_or(|place| place.file != made.file)),
+                    );
+                    used.extend(found.used);
+                    parsed = read;
+                }
+                Err(fault) => self.faults.push(*fault),
+            }
+        }
+        self.parts.push(Part { role, parsed, used, written: found.written });
     }
 
     fn settings(&mut self, content: &Content) {

@@ -117,6 +117,13 @@ impl Writer {
                 self.text(RULE);
                 self.end_block();
             }
+            // A tag of handlebars that stands on a line of its own.
+            Event::Html(raw) if raw.starts_with("<!--") => {
+                self.end_line_if_any();
+                self.gap();
+                self.out.push_str(raw.trim_end());
+                self.out.push('\n');
+            }
             Event::Html(_)
             | Event::InlineHtml(_)
             | Event::InlineMath(_)
@@ -139,11 +146,8 @@ impl Writer {
                 self.insets.push(Inset { first: None, rest: "> ".to_owned() });
             }
             Tag::List(number) => {
-                if self.lists.is_empty() {
-                    self.begin_block();
-                } else {
-                    self.end_line_if_any();
-                }
+                self.end_line_if_any();
+                self.gap();
                 self.lists.push(number);
             }
             Tag::Item => {
@@ -222,16 +226,20 @@ impl Writer {
         self.wants_gap = true;
     }
 
-    fn begin_line(&mut self) {
-        if self.in_line {
-            return;
-        }
-        // Within a list the items follow each other closely.
+    /// Writes the empty line that is wanted; within a list everything follows closely.
+    fn gap(&mut self) {
         if std::mem::take(&mut self.wants_gap) && !self.out.is_empty() && self.lists.is_empty() {
             let quotes: String = self.insets.iter().map(|inset| inset.rest.as_str()).collect();
             self.out.push_str(quotes.trim_end());
             self.out.push('\n');
         }
+    }
+
+    fn begin_line(&mut self) {
+        if self.in_line {
+            return;
+        }
+        self.gap();
         for inset in &mut self.insets {
             let before = inset.first.take();
             self.out.push_str(before.as_deref().unwrap_or(&inset.rest));
@@ -278,6 +286,7 @@ mod tests {
         let table = [
             ("# Hello\n\nsome *words*,\nand **more**.\n", "Hello\n\nsome words,\nand more."),
             ("- a\n- b\n  1. c\n  2. d\n- e\n\nend", "- a\n- b\n  1. c\n  2. d\n- e\n\nend"),
+            ("before\n\n- a\n\n  b\n- c\n\nbehind", "before\n\n- a\n  b\n- c\n\nbehind"),
             ("> quoted\n> twice\n>\n> and again\n\nx", "> quoted\n> twice\n>\n> and again\n\nx"),
             ("see [our page](https://example.com/a?b=1) now", "see our page (https://example.com/a?b=1) now"),
             ("<https://example.com> <a@example.com>", "https://example.com a@example.com"),

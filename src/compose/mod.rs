@@ -9,6 +9,7 @@
 //! - `preview`: the same, [to be looked at](Preview);
 //! - [`lint`]: what is wrong with the templates, before anything is rendered; beneath it `parse`, `scan`
 //!   (the tags), `walk` and `calls` (the tree), `scope` and `path` (what a name means where), `markup` (HTML);
+//! - `converted`: HTML and text of bodies in Markdown (`marked`) and MJML;
 //! - `template`: renders one template, by its program or through handlebars; `names`: what a name stands for;
 //! - `compile`: from the tree to a `program`; `places` (what stands for a name), `standing` (tags alone on
 //!   their line); `run`: follows the program for a row; `pen`: writes what it says;
@@ -31,6 +32,7 @@ mod body;
 mod calls;
 mod compile;
 mod composer;
+mod converted;
 mod dates;
 mod datum;
 mod dkim;
@@ -44,6 +46,7 @@ mod html;
 mod lint;
 mod locale;
 mod markdown;
+mod marked;
 mod markup;
 mod mime;
 mod money;

@@ -35,7 +35,8 @@ impl Composer {
     pub(super) fn checked(&self, recipient: &Recipient) -> Result<Checked, RowFault> {
         let mut blank = self.blank();
         let rendered = self.render(recipient, &mut blank)?;
-        let mut findings = self.heed.findings(self.engine.names(), recipient, &rendered.subject);
+        let mut findings =
+            self.heed[rendered.wording].findings(self.engine.names(), recipient, &rendered.subject);
         let (octets, html) = self.measure(recipient, &rendered, &mut blank)?;
         findings.extend(self.clipped(recipient, &rendered, html));
         let mut whole = octets + self.tail.shared_octets(rendered.wording);

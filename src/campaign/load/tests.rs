@@ -284,11 +284,17 @@ fn a_template_that_leads_out_of_the_workspace_is_refused() {
 }
 
 #[test]
-fn mjml_is_of_a_later_version() {
+fn a_body_may_be_one_file_and_only_one() {
     let (folder, workspace) = workspace(HEAD);
     write(&folder, "templates/autumn/body.mjml", "<mjml></mjml>");
-    let faults = load(&workspace).expect_err("mjml");
-    assert!(faults[0].starts_with("templates/autumn/body.mjml: MJML is not in this version"), "{faults:?}");
+    let faults = load(&workspace).expect_err("a file that nobody reads");
+    assert_eq!(faults, ["templates/autumn/body.mjml is not read (call it body.mjml.hbs)"]);
+    let (folder, workspace) = self::workspace(HEAD);
+    write(&folder, "templates/autumn/body.mjml.hbs", "<mjml></mjml>");
+    write(&folder, "templates/autumn/body.md.hbs", "# Hello");
+    let faults = load(&workspace).expect_err("two of them");
+    let both = "templates/autumn/body.md.hbs and in templates/autumn/body.mjml.hbs";
+    assert_eq!(faults, [format!("the HTML body stands in {both} (keep one of them)")]);
 }
 
 #[test]

@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use crate::mail::{Content, Image, Place, Source};
 
+use super::super::converted::{Converted, is_foreign};
 use super::super::parse;
 use super::super::scan;
 use super::super::tail::content_id;
@@ -36,9 +37,12 @@ pub fn wanted_sheets(content: &Content) -> Vec<Wanted> {
 
 fn wanted(content: &Content, of: &dyn Fn(&Source) -> Vec<Found>) -> Vec<Wanted> {
     let mut found: Vec<Wanted> = Vec::new();
-    for source in sources(content) {
+    let content = Converted::new(content).applied(content);
+    for source in sources(&content) {
         for (src, span) in of(source) {
             if found.iter().all(|known| known.src != src || known.template != source.file) {
+                // What was made of another language has no places of its own.
+                let span = if is_foreign(source) { 0..0 } else { span };
                 let place = parse::place(source, span);
                 found.push(Wanted { src, template: source.file.clone(), place });
             }

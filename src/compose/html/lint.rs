@@ -5,6 +5,7 @@
 
 use crate::mail::{Content, Fault, Source};
 
+use super::super::converted::is_foreign;
 use super::super::parse;
 use super::super::scan::{self, Tag};
 use super::images::{is_beside, sources};
@@ -19,7 +20,7 @@ const UNSHOWN: [&str; 8] = ["script", "iframe", "object", "embed", "form", "vide
 /// What is to be said of the HTML bodies and partials of `content`.
 pub(in super::super) fn look(content: &Content) -> Vec<Fault> {
     let mut faults = Vec::new();
-    for source in sources(content) {
+    for source in sources(content).filter(|source| !is_foreign(source)) {
         let Ok(tags) = scan::tags(source.text()) else { continue };
         let look = Look { content, source, tags: &tags };
         let mut wide = None;

@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use crate::mail::{Content, Source, Wording, Words};
 
+use super::super::converted::{Converted, is_mjml};
 use super::super::parse::{self, Parsed};
 use super::super::scan;
 use super::css::{self, Undecided};
@@ -62,7 +63,8 @@ impl Made {
                 text = self.text(source);
                 after = After { text: text.is_none(), made: true, ..after };
             }
-            let styled = if content.making.inline_css { self.styled(source, &shown) } else { Ok(None) };
+            let inlines = content.making.inline_css && !is_mjml(source);
+            let styled = if inlines { self.styled(source, &shown) } else { Ok(None) };
             html = Some(match styled {
                 Ok(styled) => styled.unwrap_or(shown),
                 Err(Undecided { why, span }) => {
@@ -144,5 +146,8 @@ fn within(source: &Source, span: &Range<usize>) -> Range<usize> {
 
 /// What the operator should know of how the HTML bodies of `content` are made. Its templates passed the lint.
 pub fn notes(content: &Content) -> Vec<String> {
-    if Made::is_needless(content) { Vec::new() } else { Made::new(content).notes }
+    if Made::is_needless(content) {
+        return Vec::new();
+    }
+    Made::new(&Converted::new(content).applied(content)).notes
 }

@@ -16,6 +16,7 @@ mod messages;
 mod oracle;
 mod properties;
 mod rows;
+mod written;
 
 fn source(text: &str) -> Source {
     Source::file("t.hbs", text)
