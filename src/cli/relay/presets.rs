@@ -217,9 +217,13 @@ fn sheet(preset: Preset, width: Width) -> String {
     for source in preset.sources() {
         page.gap();
         for key in &source.of {
-            match preset.value_of(key) {
-                Some(value) => page.add(&setting(key, value, columns)),
-                None => page.line(format_args!("  {key} is not set")),
+            match (preset.value_of(key), preset.spf()) {
+                (Some(value), _) => page.add(&setting(key, value, columns)),
+                // It is no setting of a relay, but what DNS has to say.
+                (None, Some(domain)) if key == "spf" => {
+                    page.line(format_args!("  an SPF record includes {domain}"));
+                }
+                (None, _) => page.line(format_args!("  {key} is not set")),
             }
         }
         let guess = if source.confidence == Confidence::Low { ", a guess" } else { "" };
