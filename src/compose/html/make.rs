@@ -1,5 +1,6 @@
 //! What is made of the HTML bodies of a campaign: once where that is enough, and message by message else.
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 
 use crate::mail::{Content, Source, Wording, Words};
@@ -149,5 +150,8 @@ pub fn notes(content: &Content) -> Vec<String> {
     if Made::is_needless(content) {
         return Vec::new();
     }
-    Made::new(&Converted::new(content).applied(content)).notes
+    let notes = Made::new(&Converted::new(content).applied(content)).notes;
+    // Wordings that share a body share what there is to say of it.
+    let mut said = BTreeSet::new();
+    notes.into_iter().filter(|note| said.insert(note.clone())).collect()
 }
