@@ -134,6 +134,13 @@ impl Filter {
         &self.text
     }
 
+    /// The columns that it asks about.
+    pub fn columns(&self) -> BTreeSet<&str> {
+        let mut columns = BTreeSet::new();
+        self.test.columns(&mut columns);
+        columns
+    }
+
     /// Whether a row with these cells is written to. A cell that is missing counts as empty.
     pub fn judge(&self, fields: &Fields) -> Verdict {
         match self.test.holds(fields) {
@@ -145,6 +152,15 @@ impl Filter {
 }
 
 impl Test {
+    fn columns<'a>(&'a self, found: &mut BTreeSet<&'a str>) {
+        match self {
+            Self::Compare(one, _, other) => found.extend(one.column().into_iter().chain(other.column())),
+            Self::In(one, _) | Self::Like(one, _) | Self::Empty(one) => found.extend(one.column()),
+            Self::Not(test) => test.columns(found),
+            Self::All(tests) | Self::Any(tests) => tests.iter().for_each(|test| test.columns(found)),
+        }
+    }
+
     fn holds(&self, fields: &Fields) -> Truth {
         match self {
             Self::Compare(one, relation, other) => compare(one, *relation, other, fields),
@@ -220,6 +236,13 @@ impl Relation {
 }
 
 impl Operand {
+    fn column(&self) -> Option<&str> {
+        match self {
+            Self::Column { name, .. } => Some(name),
+            Self::Text(_) | Self::Number(_) | Self::Moment(_) => None,
+        }
+    }
+
     fn value<'a>(&'a self, fields: &'a Fields) -> &'a str {
         match self {
             Self::Text(text) | Self::Number(text) => text,

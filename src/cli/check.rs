@@ -2,6 +2,7 @@
 
 mod fix;
 mod summary;
+mod unused;
 
 use std::path::PathBuf;
 
@@ -36,6 +37,7 @@ Examples:
   mailrun check autumn -v        every row that is left out
   mailrun check autumn --fix-csv clean.csv
   mailrun check autumn --dns     and what DNS says of who sends
+  mailrun check autumn --unused  columns, data and partials that no template asks for
   mailrun check autumn --json";
 
 /// Flags of `check`.
@@ -51,6 +53,9 @@ pub(crate) struct CheckArgs {
     /// With --fix-csv: write over a file that is there
     #[arg(long, requires = "fix_csv")]
     force: bool,
+    /// List the columns, defaults, keys of the data file and partials that no template asks for
+    #[arg(long)]
+    unused: bool,
     #[command(flatten)]
     dns: DnsArgs,
 }
@@ -62,6 +67,12 @@ impl CheckArgs {
     }
 }
 
+/// What is looked at beside files and rows, and written beside the findings.
+struct Beside<'a> {
+    target: Option<&'a Target>,
+    args: &'a CheckArgs,
+}
+
 /// Does it; in JSON, one document a campaign.
 ///
 /// # Errors
@@ -71,7 +82,7 @@ pub(crate) fn run(args: &CheckArgs, operator: &Operator) -> Result<Exit, CliErro
     let campaigns = operator.campaigns(&workspace, args.campaign.as_deref())?;
     let target = args.target();
     if let [only] = &*campaigns {
-        let exit = check(workspace, only, (target.as_ref(), &args.dns), operator)?;
+        let exit = check(workspace, only, &Beside { target: target.as_ref(), args }, operator)?;
         if exit == Exit::Done && !operator.printer.is_json() {
             let next = format!("mailrun plan {only}");
             operator.printer.next(&next, "shows who gets mail, when, through which relay");
@@ -86,10 +97,11 @@ pub(crate) fn run(args: &CheckArgs, operator: &Operator) -> Result<Exit, CliErro
     }
     let mut worst = Exit::Done;
     for campaign in &campaigns {
-        let exit = check(workspace.clone(), campaign, (None, &args.dns), operator).unwrap_or_else(|error| {
-            diagnostic::show(&error);
-            error.exit(operator.state())
-        });
+        let exit = check(workspace.clone(), campaign, &Beside { target: None, args }, operator)
+            .unwrap_or_else(|error| {
+                diagnostic::show(&error);
+                error.exit(operator.state())
+            });
         if worst == Exit::Done {
             worst = exit;
         }
@@ -101,13 +113,14 @@ pub(crate) fn run(args: &CheckArgs, operator: &Operator) -> Result<Exit, CliErro
 fn check(
     workspace: Workspace,
     campaign: &str,
-    (target, dns): (Option<&Target>, &DnsArgs),
+    beside: &Beside<'_>,
     operator: &Operator,
 ) -> Result<Exit, CliError> {
     let desk = match Desk::load(workspace, campaign, None) {
         Ok(desk) => desk,
         Err(error) => return unreadable(error, operator, campaign),
     };
+    let Beside { target, args: CheckArgs { dns, unused, .. } } = *beside;
     target.map_or(Ok(()), |target| target.check(&desk))?;
     let inspection = {
         let reading = Reading::new(operator, "checking");
@@ -122,6 +135,7 @@ fn check(
     let fixed = target.zip(mended.as_ref());
     let published =
         if dns.dns { Some(block_on(async { Ok(desk.look_up(dns.resolver).await) })?) } else { None };
+    let unused = (*unused && errors == 0).then(|| desk.unused());
     let exit = if errors > 0 || inspection.unfit.is_some() {
         Exit::Invalid
     } else {
@@ -130,6 +144,9 @@ fn check(
     if operator.printer.is_json() {
         let mut value = as_json(campaign, Some(&inspection), &faults);
         value["fixed"] = json!(fixed.map(|(target, mended)| fix::as_json(mended, &target.out)));
+        if let Some(unused) = &unused {
+            value["unused"] = unused::as_json(unused);
+        }
         if let Some(published) = &published {
             value["dns"] = dns::as_json(published);
         }
@@ -145,6 +162,7 @@ fn check(
         operator.printer.say(&format!("{campaign}: {mend} to mend before anything is sent"));
         return Ok(exit);
     }
+    data(&unused::text(campaign, unused.as_deref()))?;
     data(&text(campaign, &inspection, operator))?;
     data(&dns::text(published.as_deref().unwrap_or_default()))?;
     if let Some(unfit) = &inspection.unfit {

@@ -13,6 +13,7 @@ use super::headers;
 use super::html;
 use super::names::{BUILT_IN, DATA, Names, UNSUBSCRIBE_URL};
 use super::parse::{self, Parsed};
+use super::scope::Beside;
 use super::unsubscribe::Whose;
 use super::verp::{LONGEST, LONGEST_LOCAL_PART};
 use super::walk::{self, Language};
@@ -51,6 +52,8 @@ pub(super) struct Survey<'a> {
     pub(super) faults: Vec<Fault>,
     /// The templates that could be read, by their source.
     pub(super) parts: Vec<Part<'a>>,
+    /// What all of them ask for beside values of a row.
+    pub(super) beside: Beside,
 }
 
 /// One template of a message.
@@ -97,7 +100,8 @@ impl<'a> Survey<'a> {
         names: &Names,
         partials: &Partials<'a>,
     ) -> Self {
-        let mut survey = Self { faults: partials.faults.clone(), parts: Vec::new() };
+        let mut survey =
+            Self { faults: partials.faults.clone(), parts: Vec::new(), beside: Beside::default() };
         for (role, source) in templates(content) {
             match Parsed::new(source) {
                 Ok(parsed) => survey.part(role, (parsed, made.find(role)), names, &partials.parsed),
@@ -140,6 +144,7 @@ impl<'a> Survey<'a> {
             }
         }
         let (mut parsed, mut used) = (parsed, found.used);
+        self.beside.extend(found.beside);
         if let Some(made) = made {
             match Parsed::new(made) {
                 Ok(read) => {
@@ -152,6 +157,7 @@ impl<'a> Survey<'a> {
                             .filter(|fault| fault.place.as_ref().is_none_or(|place| place.file != made.file)),
                     );
                     used.extend(found.used);
+                    self.beside.extend(found.beside);
                     parsed = read;
                 }
                 Err(fault) => self.faults.push(*fault),

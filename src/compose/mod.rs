@@ -9,6 +9,7 @@
 //! - `preview`: the same, [to be looked at](Preview);
 //! - [`lint`]: what is wrong with the templates, before anything is rendered; beneath it `parse`, `scan`
 //!   (the tags), `walk` and `calls` (the tree), `scope` and `path` (what a name means where), `markup` (HTML);
+//! - [`unused`]: what no template asks for;
 //! - `converted`: HTML and text of bodies in Markdown (`marked`) and MJML;
 //! - `template`: renders one template, by its program or through handlebars; `names`: what a name stands for;
 //! - `compile`: from the tree to a `program`; `places` (what stands for a name), `standing` (tags alone on
@@ -72,6 +73,7 @@ mod template;
 mod tests;
 mod token;
 mod unsubscribe;
+mod unused;
 mod verp;
 mod walk;
 mod words;
@@ -85,4 +87,5 @@ pub use preview::Preview;
 pub use tail::{Enclosed, Reader};
 pub use token::{CampaignTag, Keys, Named, RecipientTag};
 pub use token::{issue as issue_token, verify as verify_token};
+pub use unused::{Unused, UnusedKind, unused};
 pub use verp::{Bounced, read as read_verp};

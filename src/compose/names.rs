@@ -233,6 +233,19 @@ impl Names {
         columns.map(|(name, value)| (name.as_str(), value))
     }
 
+    /// What the data file holds, where there is one.
+    pub(super) fn data(&self) -> Option<&Json> {
+        self.values.iter().find_map(|(_, value)| match value {
+            Value::Data(data) => Some(data),
+            Value::Column { .. }
+            | Value::Constant(_)
+            | Value::Email
+            | Value::Token
+            | Value::UnsubscribeUrl
+            | Value::Rows => None,
+        })
+    }
+
     /// All names.
     pub(super) fn iter(&self) -> impl Iterator<Item = &str> {
         self.values.iter().map(|(name, _)| name.as_str())

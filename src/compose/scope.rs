@@ -88,6 +88,22 @@ impl Astray {
     }
 }
 
+/// What a template asks for that is no value of a row.
+#[derive(Debug, Default)]
+pub(super) struct Beside {
+    /// The names of the partials that it includes.
+    pub(super) included: BTreeSet<String>,
+    /// The [addresses](address) of the values in the data file to which a key led.
+    pub(super) reached: BTreeSet<usize>,
+}
+
+impl Beside {
+    pub(super) fn extend(&mut self, other: Self) {
+        self.included.extend(other.included);
+        self.reached.extend(other.reached);
+    }
+}
+
 /// The scopes around a place, outermost first, and the numbers of the values that were asked for.
 #[derive(Debug)]
 pub(super) struct Scopes<'a> {
@@ -99,8 +115,7 @@ pub(super) struct Scopes<'a> {
     /// What the paths into the data file lead to: each set is of the values that one path may mean, as it does
     /// within a loop.
     pub(super) nodes: Vec<Vec<&'a Json>>,
-    /// The keys of the data file that were asked for; one for all of them is none.
-    pub(super) keys: BTreeSet<Option<String>>,
+    pub(super) beside: Beside,
     /// The name that must not be used here, as it is what is being made.
     pub(super) forbidden: Option<&'static str>,
 }
@@ -113,7 +128,7 @@ impl<'a> Scopes<'a> {
             used: BTreeSet::new(),
             latest: Vec::new(),
             nodes: Vec::new(),
-            keys: BTreeSet::new(),
+            beside: Beside::default(),
             forbidden,
         }
     }
@@ -192,7 +207,6 @@ impl<'a> Scopes<'a> {
                 self.latest.push((number, Use::Bare));
                 let names: &'a Names = self.names;
                 if let Value::Data(data) = names.value(number).1 {
-                    self.keys.insert(rest.first().map(|key| (*key).to_owned()));
                     let root = self.set(vec![data]);
                     return self.descend(text, root, rest);
                 }
@@ -302,6 +316,7 @@ impl<'a> Scopes<'a> {
                 Json::Null | Json::Bool(_) | Json::Number(_) | Json::String(_) => {}
             }
         }
+        self.beside.reached.extend(found.iter().copied().map(address));
         Ok(self.set(found))
     }
 
@@ -319,6 +334,7 @@ impl<'a> Scopes<'a> {
                 Json::Null | Json::Bool(_) | Json::Number(_) | Json::String(_) => {}
             }
         }
+        self.beside.reached.extend(found.iter().copied().map(address));
         (self.set(found), counts)
     }
 
@@ -333,6 +349,11 @@ impl<'a> Scopes<'a> {
         let known: Vec<&str> = self.names.iter().take(SHOWN).collect();
         astray.hint(format!("there are {}", known.join(", ")))
     }
+}
+
+/// What tells a value of the data file from all others, equal ones too.
+pub(super) fn address(value: &Json) -> usize {
+    std::ptr::from_ref(value).addr()
 }
 
 /// What the value of a name is.

@@ -17,7 +17,7 @@ use super::markup;
 use super::names::Names;
 use super::parse::{self, Parsed};
 use super::scan::{DEPTH, Kind};
-use super::scope::{Astray, Counts, Scope, Scopes, Sort, Use};
+use super::scope::{Astray, Beside, Counts, Scope, Scopes, Sort, Use};
 
 /// How many partials one template may include, each inclusion counted.
 const INCLUSIONS: usize = 2_000;
@@ -41,6 +41,7 @@ pub(super) struct Found {
     pub(super) used: BTreeSet<usize>,
     /// The numbers of the values that it writes whatever they are, each with the first place.
     pub(super) written: BTreeMap<usize, Place>,
+    pub(super) beside: Beside,
 }
 
 /// Walks `parsed`; `forbidden` is the built-in name that it must not use.
@@ -64,7 +65,7 @@ pub(super) fn walk(
         written: BTreeMap::new(),
     };
     walk.template(&parsed.template);
-    Found { faults: walk.faults, used: walk.scopes.used, written: walk.written }
+    Found { faults: walk.faults, used: walk.scopes.used, written: walk.written, beside: walk.scopes.beside }
 }
 
 /// Whether a partial was called with a block of its own.
@@ -346,6 +347,7 @@ impl<'a> Walk<'a> {
             return;
         }
         self.inclusions += 1;
+        self.scopes.beside.included.insert(name.to_owned());
         if self.inclusions > INCLUSIONS {
             let what = format!("the template includes partials more than {INCLUSIONS} times");
             self.report(Fault::error(what), name);

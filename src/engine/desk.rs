@@ -8,8 +8,8 @@ use std::sync::Arc;
 
 use secrecy::SecretString;
 
-use crate::campaign::{Campaign, Relay, Relays, Signed, SigningDomain, Workspace, choose};
-use crate::compose::{self, Composer, Keys, Signer, lint};
+use crate::campaign::{Campaign, Filter, Relay, Relays, Signed, SigningDomain, Workspace, choose};
+use crate::compose::{self, Composer, Keys, Signer, Unused, lint};
 use crate::mail::{Content, Excluded, Fault, PlanId, RelayName, Severity};
 use crate::relay::Credential;
 use crate::store;
@@ -101,6 +101,13 @@ impl Desk {
         warnings.extend(self.campaign.warnings_through(&self.relays, signed));
         warnings.extend(lint(&self.campaign.content).into_iter().filter(is_warning));
         warnings
+    }
+
+    /// What the templates and the settings make no use of. Nothing is certain of it while [`Inspection::faults`]
+    /// hold an error.
+    pub fn unused(&self) -> Vec<Unused> {
+        let filter = self.campaign.list.filter.as_ref();
+        compose::unused(&self.campaign.content, &filter.map(Filter::columns).unwrap_or_default())
     }
 
     /// What the operator should know: how the list was read, whose clock counts, who signs.

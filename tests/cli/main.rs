@@ -57,5 +57,6 @@ mod template_column;
 mod uncertain;
 mod unknown_key;
 mod unreachable_relay;
+mod unused;
 mod welcome;
 mod wordings;
