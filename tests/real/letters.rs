@@ -1,19 +1,21 @@
-//! More than two thousand varied letters: a workspace that writes them, and what whoever reads one must find in it.
+//! Three thousand varied letters: a workspace that writes them, and what whoever reads one must find in it.
 //!
-//! [`Corpus::write`] makes eleven campaigns to two hundred people each, from one seed: all scripts, short and
-//! long, text and HTML, fields from columns, files, and cells that look like syntax to somebody on the way. All are
-//! signed, with RSA and Ed25519. What
-//! each message should say is put together here, by plain replacing, and not by anything of mailrun's; it
-//! lies beside the messages as JSON, for judges in other languages (`judges/`).
+//! [`Corpus::write`] makes fifteen campaigns to two hundred people each, from one seed: all scripts, short and
+//! long, text and HTML and what is made of Markdown, fields from columns, pictures and files, and cells that look
+//! like syntax to somebody on the way. All are signed, with RSA and Ed25519. What each message should say is put
+//! together here, by plain replacing, and not by anything of mailrun's; it lies beside the messages as JSON, for
+//! judges in other languages (`judges/`).
 //!
 //! [`Corpus::of_pages`] writes campaigns of one letter each instead, whose HTML is a page that somebody else made.
 //!
 //! - `words`: what people are called and what they read;
 //! - `oddities`: cells that break things;
-//! - `files`: what is attached;
+//! - `bodies`: of which something else becomes than what they say;
+//! - `files`: what is attached, and what pictures are shown;
 //! - `kinds`: the campaigns;
 //! - `expect`: what a message should say.
 
+mod bodies;
 mod expect;
 mod files;
 mod kinds;

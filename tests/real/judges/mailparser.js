@@ -15,6 +15,8 @@ const libmime = require('libmime');
 const { simpleParser } = require('mailparser');
 
 const WAY_OUT = '⟦way out⟧';
+// Stands for the address of a picture that the message brings along, by the name of its file.
+const PICTURE = /⟦cid ([^⟧]*)⟧/g;
 
 // Options that keep mailparser from changing what it read: no text made of HTML, no links made of text.
 const AS_IT_IS = { skipHtmlToText: true, skipTextToHtml: true, skipTextLinks: true, skipImageLinks: true };
@@ -38,6 +40,10 @@ function trimmed(text) {
     return typeof text === 'string' ? text.replace(/\r\n/g, '\n').replace(/\n+$/, '') : null;
 }
 
+function words(text) {
+    return typeof text === 'string' ? text.split(/\s+/).filter((word) => word !== '') : null;
+}
+
 function firstWayOut(mail) {
     const list = mail.headers.get('list') || {};
     const { url, mail: address } = list.unsubscribe || {};
@@ -48,6 +54,12 @@ function firstWayOut(mail) {
 function rawWays(mail) {
     const line = mail.headerLines.find(({ key }) => key === 'list-unsubscribe');
     return line ? [...line.line.matchAll(/<([^>]*)>/g)].map((match) => match[1]) : [];
+}
+
+// The address of the inline part with that file name.
+function picture(mail, name) {
+    const parts = mail.attachments.filter((file) => file.filename === name && file.contentDisposition === 'inline');
+    return parts.length === 1 ? `cid:${parts[0].cid}` : `one picture of ${parts.length}`;
 }
 
 function* compare(mail, expected) {
@@ -66,8 +78,10 @@ function* compare(mail, expected) {
     yield ['Date', mail.date instanceof Date && !Number.isNaN(mail.date.valueOf()), true];
     yield ['Message-ID', /^<[^<>@\s]+@[^<>@\s]+>$/.test(mail.messageId), true];
     for (const kind of ['text', 'html']) {
-        const wanted = expected[kind] === null ? null : trimmed(expected[kind].replaceAll(WAY_OUT, ways[0]));
-        yield [kind, trimmed(mail[kind] || null), wanted];
+        const left = expected[kind]?.replaceAll(WAY_OUT, ways[0]);
+        const filled = left?.replaceAll(PICTURE, (_, name) => picture(mail, name));
+        const spaced = kind === 'text' && expected.spaces_of_text === 'free' ? words : trimmed;
+        yield [kind, spaced(mail[kind] || null), spaced(filled)];
     }
     const files = mail.attachments.map((file) => ({
         name: file.filename ?? null,

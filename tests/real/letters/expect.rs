@@ -54,7 +54,11 @@ pub(super) fn expected(kind: &Kind, row: &Row) -> Value {
     };
     let person = |person: &Person| json!({ "name": person.name, "address": person.address });
     let headers: BTreeMap<&str, String> =
-        kind.headers.iter().map(|(name, value)| (*name, line(value))).collect();
+        kind.headers.iter().chain(kind.fields).map(|(name, value)| (*name, line(value))).collect();
+    let mut files = kind.html.map(files::expected_pictures).unwrap_or_default();
+    if !kind.attached.is_empty() {
+        files.extend(files::expected(row, &line(files::OWN_NAME)));
+    }
     json!({
         "campaign": kind.name,
         "from": person(&kind.from),
@@ -62,12 +66,13 @@ pub(super) fn expected(kind: &Kind, row: &Row) -> Value {
         "to": { "name": line("{{first_name}} {{last_name}}"), "address": row.address() },
         "subject": line(kind.subject),
         "text": body(kind.text, Into::Text),
-        "html": body(kind.html, Into::Html),
+        "html": body(kind.html, Into::Html).map(files::with_pictures),
+        "spaces_of_text": if kind.is_text_made() { "free" } else { "kept" },
         "headers": headers,
         "list_id": kind.list_id.map(|id| format!("<{id}>")),
         "link": kind.unsubscribe.contains("url"),
         "mailto": kind.unsubscribe.contains("mailto"),
-        "files": if kind.attached.is_empty() { json!([]) } else { files::expected(row, &line(files::OWN_NAME)) },
+        "files": files,
         "signatures": 2,
     })
 }

@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use serde_json::json;
 
+use super::bodies;
 use super::files;
 use super::oddities::{IN_A_BODY, IN_A_LINE};
 use super::words::{Chance, SCRIPTS, Script, text};
@@ -70,6 +71,13 @@ pub(crate) struct Kind {
     pub(super) attached: &'static str,
     /// Octets that its templates have beside what is written here.
     filler: usize,
+    /// The one file that both bodies are made of, and what stands in it; none where `text` and `html` are the
+    /// templates, not only what becomes of them.
+    made_of: Option<(&'static str, &'static str)>,
+    /// What stands in its `campaign.toml` beside all that.
+    settings: &'static str,
+    /// The fields that `settings` asks for.
+    pub(super) fields: &'static [(&'static str, &'static str)],
 }
 
 const TEXT: &str = "Dear {{first_name}} {{last_name}},\n\n{{words}}\n\nYours,\n{{company}}, {{city}}\n\n{{unsubscribe_url}}\n";
@@ -98,10 +106,13 @@ const PLAIN: Kind = Kind {
     sent_domain: "example.net",
     attached: "",
     filler: 0,
+    made_of: None,
+    settings: "",
+    fields: &[],
 };
 
 /// All of them.
-pub(crate) const KINDS: [Kind; 11] = [
+pub(crate) const KINDS: [Kind; 15] = [
     PLAIN,
     Kind { name: "text", html: None, list_id: None, unsubscribe: MAIL, ..PLAIN },
     Kind { name: "markup", text: None, unsubscribe: LINK, ..PLAIN },
@@ -142,7 +153,41 @@ pub(crate) const KINDS: [Kind; 11] = [
     },
     Kind { name: "unbroken", cells: Cells::Unbroken, ..PLAIN },
     Kind { name: "files", attached: files::SETTINGS, ..PLAIN },
+    Kind { name: "pictures", html: Some(bodies::PICTURED), attached: files::SETTINGS, ..PLAIN },
+    Kind {
+        name: "styled",
+        text: Some(bodies::STYLED_AS_TEXT),
+        html: Some(bodies::STYLED_AS_HTML),
+        made_of: Some(("body.html", bodies::STYLED)),
+        ..PLAIN
+    },
+    Kind {
+        name: "markdown",
+        text: Some(bodies::MARKDOWN_AS_TEXT),
+        html: Some(bodies::MARKDOWN_AS_HTML),
+        made_of: Some(("body.md", bodies::MARKDOWN)),
+        ..PLAIN
+    },
+    Kind {
+        name: "bounces",
+        settings: BOUNCES,
+        fields: &[
+            ("Feedback-ID", "autumn:bounces:letter:example"),
+            ("Precedence", "bulk"),
+            ("Auto-Submitted", "auto-generated"),
+        ],
+        ..PLAIN
+    },
 ];
+
+/// Bounces that say whose they are, and fields for those who look after mailboxes.
+const BOUNCES: &str = r#"
+bounce = "bounces@example.com"
+verp = true
+feedback_id = "autumn:{{campaign}}:letter:example"
+precedence = "bulk"
+auto_submitted = "auto-generated"
+"#;
 
 impl Kind {
     /// The text of a template, filled up.
@@ -153,6 +198,22 @@ impl Kind {
         let mut chance = Chance::new(self.filler as u64);
         let filler = text(&SCRIPTS[1], self.filler, &mut chance);
         template.replacen("{{words}}", &format!("{filler}{{{{words}}}}"), 1)
+    }
+
+    /// Whether its text is made of its HTML: how many empty lines are between its words is then nobody's business.
+    pub(super) fn is_text_made(&self) -> bool {
+        self.made_of.is_some_and(|(file, _)| file == "body.html")
+    }
+
+    /// What its bodies are written in, by their files.
+    fn templates(&self) -> Vec<(&'static str, &'static str)> {
+        match self.made_of {
+            Some(template) => vec![template],
+            None => {
+                let bodies = [("body.txt", self.text), ("body.html", self.html)];
+                bodies.into_iter().filter_map(|(file, template)| Some((file, template?))).collect()
+            }
+        }
     }
 
     /// Writes the files of the campaign.
@@ -178,6 +239,7 @@ impl Kind {
         if let Some(id) = self.list_id {
             add(format!("list_id = {}", json!(id)));
         }
+        add(self.settings.to_owned());
         if self.text.is_none() {
             add("[html]\ntext = false".to_owned());
         }
@@ -193,10 +255,9 @@ impl Kind {
         }
         workspace.write(&format!("campaigns/{name}/campaign.toml"), settings);
         workspace.write("templates/partials/sign.hbs", PARTIAL);
-        for (file, template) in [("body.txt", self.text), ("body.html", self.html)] {
-            if let Some(template) = template {
-                workspace.write(&format!("templates/{name}/{file}.hbs"), self.filled(template));
-            }
+        for (file, template) in self.templates() {
+            workspace.write(&format!("templates/{name}/{file}.hbs"), self.filled(template));
+            files::write_pictures(workspace, name, template);
         }
         let mut list = COLUMNS.join(",");
         for row in rows {
