@@ -186,6 +186,7 @@ impl Campaign {
                 placed(fault, relay.place.as_ref())
             },
         ));
+        warnings.extend(international_path(self, chosen));
         let unsubscribe = &self.content.unsubscribe;
         let (url, mailto) = (unsubscribe.url.is_some(), unsubscribe.mailto.is_some());
         let what = match (url, mailto) {
@@ -217,6 +218,27 @@ fn misused_address(campaign: &Campaign, relay: &Relay) -> Option<Fault> {
     let fault =
         Fault::error(what).hint("write from a domain of your own, or through that provider's own relay");
     Some(placed(fault, campaign.places.from.as_ref()))
+}
+
+/// A reverse-path that only servers with SMTPUTF8 (RFC 6531) take. A From that needs it is an error already.
+fn international_path(campaign: &Campaign, chosen: &[Relay]) -> Option<Fault> {
+    let content = &campaign.content;
+    let path = &content.reverse_path;
+    if !path.needs_smtputf8() || path == &content.from.address {
+        return None;
+    }
+    let lacks = chosen.iter().find(|relay| relay.preset.lacks_smtputf8());
+    let fault = match lacks {
+        Some(relay) => Fault::warning(format!(
+            "relay `{}` is known not to announce SMTPUTF8, and the reverse-path `{path}` needs it: nothing leaves through it",
+            relay.name
+        )),
+        None => Fault::warning(format!(
+            "the reverse-path `{path}` has letters outside ASCII before the @: through a relay that does not announce SMTPUTF8 nothing leaves"
+        )),
+    };
+    let fault = fault.hint("set a `bounce` of ASCII; `mailrun relay test` shows what a relay announces");
+    Some(placed(fault, campaign.places.file.as_ref()))
 }
 
 /// A relay that must sign, and nothing to sign with.

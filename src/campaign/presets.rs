@@ -104,6 +104,12 @@ impl Preset {
         self.facts().text.spf.as_deref()
     }
 
+    /// Whether the provider is known not to announce SMTPUTF8 (RFC 6531): it takes no address with letters
+    /// beyond ASCII before the @.
+    pub fn lacks_smtputf8(self) -> bool {
+        self.facts().text.smtputf8 == Some(false)
+    }
+
     /// Where its values come from, in the order of the file; some say why a key is not set.
     pub fn sources(self) -> &'static [FactSource] {
         &self.facts().text.sources
@@ -247,6 +253,7 @@ struct PresetText {
     note: Option<String>,
     host_example: Option<String>,
     spf: Option<String>,
+    smtputf8: Option<bool>,
     no_quota: Option<NoQuota>,
     relay: RelayText,
     sources: Vec<FactSource>,

@@ -22,6 +22,7 @@ use super::relays::{secret, user_without_password};
 use super::signing::{may_sign, signer};
 use super::summary::Summary;
 use super::survey::{Known, LeftOut, Render, Survey, Surveyor};
+use super::takes::Takes;
 
 /// One campaign and the relays it goes through.
 #[derive(Debug, Clone)]
@@ -187,7 +188,7 @@ impl Desk {
             render,
             known,
             recipients_per_message: self.recipients_per_message(),
-            size: self.relays.iter().filter_map(|relay| Some((relay.max_size?, relay.name.clone()))).min(),
+            takes: Takes::of(&self.relays),
         }
     }
 

@@ -7,7 +7,7 @@
 //!
 //! - [`desk`](Desk): a campaign and its relays, ready to be worked on;
 //! - [`survey`](Render): goes through the list, and renders every row; `gather`: brings the rows of one
-//!   person together; [`summary`](Summary): what it found, by kind; [`mend`](Mended): the list without what is no
+//!   person together; `takes`: what the relays do not take; [`summary`](Summary): what it found, by kind; [`mend`](Mended): the list without what is no
 //!   good;
 //! - `edition`: who was written to already; [`prepare`](Planned): freezes a plan; `frozen`: what it keeps;
 //!   [`report`](PlanReport): foretells it; `whatif`: supposes;
@@ -72,6 +72,7 @@ mod steer;
 mod summary;
 mod suppress;
 mod survey;
+mod takes;
 #[cfg(test)]
 mod tests;
 mod tokens;

@@ -22,6 +22,8 @@ pub enum RowKind {
     Message(FaultKind),
     /// The message is larger than a relay of the campaign takes.
     OverSize,
+    /// The address has letters beyond ASCII before the @, which only relays with SMTPUTF8 take.
+    International,
     /// The campaign's `where` cannot tell, as a cell cannot be compared.
     Undecided,
     /// The row is in order, and not written to.
@@ -34,7 +36,7 @@ impl RowKind {
         match self {
             Self::Misfit(_) | Self::Torn => Some(Severity::Error),
             Self::Message(kind) => Some(kind.severity()),
-            Self::OverSize | Self::Undecided => Some(Severity::Warning),
+            Self::OverSize | Self::International | Self::Undecided => Some(Severity::Warning),
             Self::LeftOut(_) => None,
         }
     }
@@ -48,6 +50,7 @@ impl RowKind {
             Self::Torn => "rows that do not belong together",
             Self::Message(kind) => kind.words(),
             Self::OverSize => "message larger than a relay takes",
+            Self::International => "address that needs SMTPUTF8",
             Self::Undecided => "cell that `where` cannot compare",
             Self::LeftOut(Reason::Duplicate) => "duplicate",
             Self::LeftOut(Reason::Invalid) => "invalid",
@@ -66,6 +69,7 @@ impl RowKind {
             Self::Torn => "torn",
             Self::Message(kind) => kind.name(),
             Self::OverSize => "over_size",
+            Self::International => "smtputf8",
             Self::Undecided => "undecided",
             Self::LeftOut(Reason::Duplicate) => "duplicate",
             Self::LeftOut(Reason::Invalid) => "invalid",

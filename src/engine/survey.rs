@@ -8,7 +8,7 @@ use std::thread;
 
 use crate::campaign::{Campaign, Entry, List, Misfit, Workspace};
 use crate::compose::{Checked, Composer, RowFault};
-use crate::mail::{AddressKey, Excluded, Mode, Reason, Recipient, RelayName};
+use crate::mail::{AddressKey, Excluded, Mode, Reason, Recipient};
 use crate::plan::{self, Domains, Planner, Rules, Standing};
 
 use super::edition::Already;
@@ -17,6 +17,7 @@ use super::gather::{Gather, Gathered};
 use super::prepare::Invalid;
 use super::rendering::{Pending, Rendering};
 use super::summary::{RowKind, Summary};
+use super::takes::Takes;
 
 /// Of a hundred rows, so many may be invalid before nobody should go on.
 pub(super) const INVALID_PERCENT: u64 = 5;
@@ -154,8 +155,8 @@ pub(super) struct Surveyor<'a> {
     pub known: &'a Known,
     /// The most recipients a batch may have.
     pub recipients_per_message: u32,
-    /// The size that the relays take, and whose it is: the smallest.
-    pub size: Option<(u64, RelayName)>,
+    /// What the relays take.
+    pub takes: Takes,
 }
 
 /// What is done with everybody who is written to.
@@ -336,14 +337,9 @@ impl Course<'_, '_, '_> {
             let kind = RowKind::Message(finding.kind);
             self.summary.add(kind, || LeftOut::unrendered(recipient, finding));
         }
-        if let Some((limit, relay)) = &self.surveyor.size
-            && checked.octets as u64 > *limit
-        {
-            self.summary.add(RowKind::OverSize, || {
-                let what =
-                    format!("the message has {} octets, and {relay} takes {limit} at most", checked.octets);
-                LeftOut::invalid(recipient.row, recipient.address.as_str(), what)
-            });
+        for (kind, what) in self.surveyor.takes.refused(&recipient.address, checked.octets) {
+            self.summary
+                .add(kind, || LeftOut::invalid(recipient.row, recipient.address.as_str(), what.to_string()));
         }
     }
 

@@ -44,3 +44,26 @@ fn a_message_that_a_relay_does_not_take_is_told() {
     workspace.write("campaigns/relays.toml", "[relays.desk]\npreset = \"sandbox\"\nmax_size = \"big\"\n");
     workspace.mailrun(&["check", "letter"]).ends(10).says("is not a size");
 }
+
+#[test]
+fn addresses_that_need_smtputf8_are_counted() {
+    let workspace = Workspace::letter(3);
+    workspace.list_with(3, "jürgen@example.net,Jürgen\nada@bücher.example,Ada\n用户@例え.jp,U\n");
+    let check = workspace.mailrun(&["check", "letter", "--json"]).ends(0).json();
+    let found = &check["summary"][0];
+    assert_eq!((&found["kind"], &found["count"]), (&"smtputf8".into(), &2.into()), "{found}");
+    assert_eq!((&found["severity"], &found["first"][0]["row"]), (&"warning".into(), &5.into()), "{found}");
+    assert_eq!(check["good"], 6);
+    workspace.mailrun(&["check", "letter"]).ends(0).says("the relay must announce SMTPUTF8, else");
+    let ses = "[relays.desk]\npreset = \"ses\"\nhost = \"127.0.0.1\"\n";
+    workspace.write("campaigns/relays.toml", ses);
+    workspace.edit(
+        "campaigns/letter/campaign.toml",
+        "template = ",
+        "bounce = \"bünce@example.com\"\ntemplate = ",
+    );
+    let check = workspace.mailrun(&["check", "letter"]);
+    check
+        .says("desk is known not to announce SMTPUTF8")
+        .says("and the reverse-path `bünce@example.com` needs it");
+}

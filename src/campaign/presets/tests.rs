@@ -40,6 +40,7 @@ fn sources_name_keys_of_a_relay() {
         "counts_refused",
         "sign",
         "spf",
+        "smtputf8",
     ];
     for preset in Preset::all() {
         for key in preset.sources().iter().flat_map(|source| &source.of) {
@@ -58,6 +59,14 @@ fn an_include_is_a_domain_and_has_its_source() {
         assert!(include.contains('.') && !include.contains(':'), "{preset}: {include}");
         assert!(preset.source_of("spf").is_some(), "{preset}: {include}");
     }
+}
+
+#[test]
+fn what_is_known_of_smtputf8_has_its_source() {
+    for preset in Preset::all() {
+        assert_eq!(preset.lacks_smtputf8(), preset.source_of("smtputf8").is_some(), "{preset}");
+    }
+    assert!(preset("ses").lacks_smtputf8() && !preset("gmail").lacks_smtputf8());
 }
 
 #[test]
