@@ -11,6 +11,7 @@ mod documented;
 mod enclosed;
 mod faults;
 mod findings;
+mod international;
 mod made;
 mod messages;
 mod oracle;
