@@ -197,7 +197,7 @@ mod tests {
             zone: Some("Europe/Berlin".into()),
             ..crate::compose::tests::content()
         };
-        Setting::new(&content)
+        Setting::new(&content, None)
     }
 
     #[test]

@@ -48,6 +48,12 @@ impl Locale {
         self.tag.id.language.as_str()
     }
 
+    /// Whether it is `other`, or says more of it: de-AT for de.
+    fn refines(&self, other: &Self) -> bool {
+        let (ours, theirs) = (self.tag.to_string(), other.tag.to_string());
+        ours.strip_prefix(&theirs).is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
+    }
+
     /// The region, where the tag names one: `AT`.
     pub(super) fn region(&self) -> Option<&str> {
         self.tag.id.region.as_ref().map(icu_locale_core::subtags::Region::as_str)
@@ -75,7 +81,7 @@ fn decimal(amount: Amount) -> Result<Decimal, Misuse> {
     Decimal::try_from_str(&text).map_err(|_| Misuse::new(format!("`{text}` is no number")))
 }
 
-/// What the functions of one campaign stand on.
+/// What the functions of one campaign stand on, in one of its languages.
 #[derive(Debug, Clone)]
 pub(super) struct Setting {
     locale: Locale,
@@ -83,16 +89,22 @@ pub(super) struct Setting {
 }
 
 impl Setting {
-    /// The setting of a campaign. A language or zone that is none was told by the lint.
-    pub(super) fn new(content: &Content) -> Self {
-        let tag = content.locale.as_deref().or(content.language.as_deref());
-        let locale = tag.and_then(|tag| Locale::parse(tag).ok());
+    /// The setting of a campaign's wordings in `language`; none: of those in none in particular. The campaign's own
+    /// language counts for these, and where it says more of the same. A language or zone that is none was told by
+    /// the lint.
+    pub(super) fn new(content: &Content, language: Option<&str>) -> Self {
+        let read = |tag: Option<&str>| tag.and_then(|tag| Locale::parse(tag).ok());
+        let ours = read(content.locale.as_deref().or(content.language.as_deref()));
+        let locale = match read(language) {
+            Some(theirs) => Some(ours.filter(|ours| ours.refines(&theirs)).unwrap_or(theirs)),
+            None => ours,
+        };
         let zone = content.zone.as_deref().and_then(|name| zone(name).ok());
         let otherwise = Self::default();
         Self { locale: locale.unwrap_or(otherwise.locale), zone: zone.unwrap_or(otherwise.zone) }
     }
 
-    /// The language of the campaign, or the one of that tag.
+    /// The language that is written in, or the one of that tag.
     ///
     /// # Errors
     /// It is no tag of a language.

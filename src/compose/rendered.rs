@@ -45,6 +45,7 @@ pub(super) struct Blank {
 impl Composer {
     /// Renders all templates for `recipient`, the bodies in the memory of `blank`.
     pub(super) fn render(&self, recipient: &Recipient, blank: &mut Blank) -> Result<Rendered, RowFault> {
+        let wording = self.content.wording_of(recipient);
         let personal;
         let token = match self.content.mode {
             Mode::Personal => {
@@ -58,8 +59,9 @@ impl Composer {
         let link = match &self.parts.link {
             Some(template) => {
                 let row = Row { recipient, token, unsubscribe_url: "" };
+                let view = View::new(&self.engine, row, &self.link_needs, wording);
                 let link = template
-                    .text(&self.engine, &View::new(&self.engine, row, &self.link_needs))
+                    .text(&self.engine, &view)
                     .and_then(|link| unsubscribe::link(link).map_err(|unsound| template.stop(unsound)));
                 Some(link.map_err(|stop| fail("unsubscribe", template, stop))?)
             }
@@ -67,12 +69,11 @@ impl Composer {
         };
         let ways_out = WaysOut::new(link, self.whose, self.mailto.as_deref(), token);
         let row = Row { recipient, token, unsubscribe_url: ways_out.url() };
-        let view = View::new(&self.engine, row, &self.needs);
+        let view = View::new(&self.engine, row, &self.needs, wording);
         let header = |what: &str, template: &Template| {
             let value = template.text(&self.engine, &view).map_err(|stop| fail(what, template, stop))?;
             Ok(headers::cleaned(value))
         };
-        let wording = self.content.wording_of(recipient);
         let body = |what: &str, template: Option<&Template>, old: &mut Body| {
             template.map(|template| {
                 let body = template.body(&self.engine, &view, std::mem::take(old)).and_then(|body| {

@@ -183,7 +183,11 @@ mod tests {
         let mut engine = Handlebars::new();
         engine.set_strict_mode(true);
         engine.register_escape_fn(handlebars::no_escape);
-        register(&mut engine, Language::Plain, &Arc::new(Setting::new(&crate::compose::tests::content())));
+        register(
+            &mut engine,
+            Language::Plain,
+            &Arc::new(Setting::new(&crate::compose::tests::content(), None)),
+        );
         let row = json!({
             "name": "ada o'hara-LOVELACE it's", "empty": "  ", "title": "Dr.", "n": "9", "m": "10",
             "items": ["a", "b"], "word": "Żółw",

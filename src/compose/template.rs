@@ -33,31 +33,35 @@ const WORDS: usize = 200;
 /// What all templates of a campaign share: partials, functions, names.
 pub(super) struct Engine {
     names: Names,
+    /// One for each language of the wordings.
+    tongues: Vec<Tongue>,
+    /// Which of them each of [`Content::all_words`] has.
+    of_wording: Vec<usize>,
+    partials: Vec<(String, Source)>,
+}
+
+/// What renders in one language.
+struct Tongue {
     setting: Arc<Setting>,
     plain: Handlebars<'static>,
     html: Handlebars<'static>,
-    partials: Vec<(String, Source)>,
 }
 
 impl Engine {
     /// An engine with the partials of `content`, which passed the lint.
     pub(super) fn new(content: &Content, names: Names) -> Self {
-        let setting = Arc::new(Setting::new(content));
-        let build = |language| {
-            let mut engine = Handlebars::new();
-            engine.set_strict_mode(true);
-            match language {
-                Language::Plain => engine.register_escape_fn(handlebars::no_escape),
-                Language::Html => engine.register_escape_fn(escaped),
+        let mut languages: Vec<Option<&str>> = Vec::new();
+        let mut of_wording = Vec::new();
+        for words in content.all_words() {
+            let known = languages.iter().position(|known| *known == words.language);
+            of_wording.push(known.unwrap_or(languages.len()));
+            if known.is_none() {
+                languages.push(words.language);
             }
-            taught::register(&mut engine, language, &setting);
-            for (name, source) in &content.partials {
-                engine.register_partial(name, source.text()).expect("the lint has read every partial");
-            }
-            engine
-        };
+        }
+        let tongues = languages.into_iter().map(|language| Tongue::new(content, language)).collect();
         let partials = content.partials.iter().map(|(name, source)| (name.clone(), source.clone())).collect();
-        Self { names, plain: build(Language::Plain), html: build(Language::Html), setting, partials }
+        Self { names, tongues, of_wording, partials }
     }
 
     /// The names of the campaign.
@@ -88,6 +92,26 @@ impl Engine {
     }
 }
 
+impl Tongue {
+    fn new(content: &Content, language: Option<&str>) -> Self {
+        let setting = Arc::new(Setting::new(content, language));
+        let build = |language| {
+            let mut engine = Handlebars::new();
+            engine.set_strict_mode(true);
+            match language {
+                Language::Plain => engine.register_escape_fn(handlebars::no_escape),
+                Language::Html => engine.register_escape_fn(escaped),
+            }
+            taught::register(&mut engine, language, &setting);
+            for (name, source) in &content.partials {
+                engine.register_partial(name, source.text()).expect("the lint has read every partial");
+            }
+            engine
+        };
+        Self { plain: build(Language::Plain), html: build(Language::Html), setting }
+    }
+}
+
 /// What `value` is to handlebars where it stands for `text`.
 fn json(value: &Value, text: &str) -> Json {
     match value.separator() {
@@ -102,13 +126,16 @@ pub(super) struct View<'a> {
     row: Row<'a>,
     used: &'a BTreeSet<usize>,
     known: Vec<Known<'a>>,
+    tongue: &'a Tongue,
     context: OnceCell<Context>,
 }
 
 impl<'a> View<'a> {
-    /// A view of `row` for templates of `engine` that ask for the values of `used` at most.
-    pub(super) fn new(engine: &'a Engine, row: Row<'a>, used: &'a BTreeSet<usize>) -> Self {
-        Self { row, used, known: engine.names.known(&row, used), context: OnceCell::new() }
+    /// A view of `row`, which gets that `wording`, for templates of `engine` that ask for the values of `used` at
+    /// most.
+    pub(super) fn new(engine: &'a Engine, row: Row<'a>, used: &'a BTreeSet<usize>, wording: usize) -> Self {
+        let tongue = &engine.tongues[engine.of_wording[wording]];
+        Self { row, used, known: engine.names.known(&row, used), tongue, context: OnceCell::new() }
     }
 }
 
@@ -163,7 +190,7 @@ impl Template {
     }
 
     fn run<'a>(engine: &'a Engine, view: &'a View<'_>) -> Run<'a> {
-        let (names, known, setting) = (&engine.names, &view.known[..], &engine.setting);
+        let (names, known, setting) = (&engine.names, &view.known[..], &*view.tongue.setting);
         Run { names, known, setting, recipient: view.row.recipient }
     }
 
@@ -207,8 +234,8 @@ impl Template {
     /// Renders the template by handlebars, with the lines as they come.
     pub(super) fn through_handlebars(&self, engine: &Engine, view: &View<'_>) -> Result<String, Stop> {
         let registry = match self.language {
-            Language::Plain => &engine.plain,
-            Language::Html => &engine.html,
+            Language::Plain => &view.tongue.plain,
+            Language::Html => &view.tongue.html,
         };
         let context = view.context.get_or_init(|| engine.context(view.used, &view.row));
         let mut out = Bounded { text: String::with_capacity(2 * self.source.span.len()) };

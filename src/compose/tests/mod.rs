@@ -12,6 +12,7 @@ mod enclosed;
 mod faults;
 mod findings;
 mod international;
+mod languages;
 mod made;
 mod messages;
 mod oracle;

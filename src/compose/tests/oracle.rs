@@ -450,7 +450,7 @@ impl Tally {
         let (templates, engine, used) = composer.templates();
         for (number, template) in templates.into_iter().enumerate() {
             let seen = Row { recipient, token: "T", unsubscribe_url: "https://u.example.com/T" };
-            let view = View::new(engine, seen, used);
+            let view = View::new(engine, seen, used, 0);
             let is_body = matches!(number, 1 | 2);
             let (rendered, expected, direct) = if is_body {
                 let rendered = template.body(engine, &view, Body::default()).map(|body| {

@@ -50,7 +50,7 @@ fn rows_are_a_list_of_objects_compiled_or_not() {
         let (templates, engine, used) = composer.templates();
         let recipient = ada();
         let seen = Row { recipient: &recipient, token: "T", unsubscribe_url: "" };
-        let view = View::new(engine, seen, used);
+        let view = View::new(engine, seen, used, 0);
         let body = templates[1]
             .body(engine, &view, Body::default())
             .unwrap_or_else(|stop| panic!("{text}: {stop:?}"));
