@@ -8,7 +8,7 @@ use std::process::Command;
 
 use tempfile::TempDir;
 
-use crate::letters::{Corpus, LETTERS, PEOPLE};
+use crate::letters::{Corpus, LETTERS, PEOPLE, Page, Treatment};
 use crate::server::Server;
 use crate::stage::{Habit, Peer};
 
@@ -165,19 +165,17 @@ fn rspamd_objects_to_no_form() {
 #[ignore = "needs node, and NODE_PATH to lead to foundation-emails: tests/run runs it"]
 fn newsletters_of_foundation_pass_through_unchanged() {
     let package = node_modules().join("foundation-emails");
-    let read = |path: &Path| fs::read_to_string(path).unwrap_or_else(|error| panic!("{path:?}: {error}"));
     let style = read(&package.join("dist/foundation-emails.css"));
     let mut pages = Vec::new();
-    for file in fs::read_dir(package.join("templates")).expect("it ships templates") {
-        let path = file.expect("a folder can be listed").path();
-        let name = path.file_stem().expect("a file has a name").to_string_lossy().into_owned();
+    for path in files(&package.join("templates")) {
+        let name = name_of(&path);
         // As the package's own layout joins the two.
         let page = format!(
             "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>{name}</title>\n\
              <style>\n{style}\n</style></head>\n<body>\n{}\n</body></html>\n",
             read(&path)
         );
-        pages.push((name, page));
+        pages.push(Page { name, written: page.clone(), read: page });
     }
     assert!(pages.len() >= 10, "{} templates", pages.len());
     println!("{}", pass_through(&pages));
@@ -186,28 +184,66 @@ fn newsletters_of_foundation_pass_through_unchanged() {
 #[test]
 #[ignore = "needs node, and NODE_PATH to lead to mjml: tests/run runs it"]
 fn newsletters_of_mjml_pass_through_unchanged() {
+    let pages: Vec<Page> =
+        of_mjml().into_iter().map(|page| Page { written: page.read.clone(), ..page }).collect();
+    println!("{}", pass_through(&pages));
+}
+
+#[test]
+#[ignore = "needs node, and NODE_PATH to lead to mjml: tests/run runs it"]
+fn newsletters_in_mjml_say_what_they_say_by_npm() {
+    println!("{}", by_python(&of_mjml(), Treatment::Mjml));
+}
+
+/// Our newsletters in MJML, and what npm's mjml makes of them.
+#[track_caller]
+fn of_mjml() -> Vec<Page> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/real/newsletters");
-    let mut pages = Vec::new();
-    for file in fs::read_dir(folder).expect("a folder of newsletters") {
-        let path = file.expect("a folder can be listed").path();
+    let page = |path: PathBuf| {
         let output = Command::new(node_modules().join(".bin/mjml"))
             .arg(&path)
             .arg("--stdout")
             .output()
             .unwrap_or_else(|error| panic!("mjml: {error}"));
         assert!(output.status.success(), "{path:?}: {}", text(&output.stderr));
-        let name = path.file_stem().expect("a file has a name").to_string_lossy().into_owned();
-        pages.push((name, text(&output.stdout)));
-    }
+        Page { name: name_of(&path), written: read(&path), read: text(&output.stdout) }
+    };
+    let pages: Vec<Page> = files(&folder).into_iter().map(page).collect();
     assert!(pages.len() >= 3, "{} newsletters", pages.len());
-    println!("{}", pass_through(&pages));
+    pages
 }
 
-/// Sends each page, and compares what Python's email and mailparser give back. Returns their figures.
 #[track_caller]
-fn pass_through(pages: &[(String, String)]) -> String {
-    let corpus = Corpus::of_pages(pages);
+fn read(path: &Path) -> String {
+    fs::read_to_string(path).unwrap_or_else(|error| panic!("{path:?}: {error}"))
+}
+
+#[track_caller]
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).unwrap_or_else(|error| panic!("{folder:?}: {error}"));
+    entries.map(|entry| entry.expect("a folder can be listed").path()).collect()
+}
+
+/// The name of a file, without what it ends in.
+fn name_of(path: &Path) -> String {
+    path.file_stem().expect("a file has a name").to_string_lossy().into_owned()
+}
+
+/// Sends each page, as it is and with its styles inlined, and compares what Python's email and mailparser give
+/// back. Returns their figures.
+#[track_caller]
+fn pass_through(pages: &[Page]) -> String {
+    let corpus = Corpus::of_pages(pages, Treatment::Nothing);
     corpus.send(&[]);
-    let by_python = judge_corpus(&corpus, "python3", "python_email.py", &[], 1);
-    by_python + "; " + &judge_corpus(&corpus, "node", "mailparser.js", &[], 1)
+    let as_they_are = judge_corpus(&corpus, "python3", "python_email.py", &[], 1);
+    let by_mailparser = judge_corpus(&corpus, "node", "mailparser.js", &[], 1);
+    format!("{as_they_are}; {by_mailparser}; inlined: {}", by_python(pages, Treatment::InlinedStyles))
+}
+
+/// Sends each page, and compares what Python's email gives back. Returns its figures.
+#[track_caller]
+fn by_python(pages: &[Page], treatment: Treatment) -> String {
+    let corpus = Corpus::of_pages(pages, treatment);
+    corpus.send(&[]);
+    judge_corpus(&corpus, "python3", "python_email.py", &[], 1)
 }

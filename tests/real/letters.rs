@@ -44,6 +44,39 @@ pub(crate) const PEOPLE: usize = 200;
 /// How many letters there are.
 pub(crate) const LETTERS: usize = KINDS.len() * PEOPLE;
 
+/// A page that somebody else made.
+#[derive(Debug, Clone)]
+pub(crate) struct Page {
+    /// What its campaign is called.
+    pub(crate) name: String,
+    /// The template.
+    pub(crate) written: String,
+    /// What should come of it.
+    pub(crate) read: String,
+}
+
+/// What is done to a page.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Treatment {
+    /// It is sent as it is.
+    Nothing,
+    /// Its styles are written into its elements.
+    InlinedStyles,
+    /// It is made of MJML, by another than who made what it is compared with.
+    Mjml,
+}
+
+impl Treatment {
+    /// What must stay the same, as `judges/python_email.py` knows it.
+    fn compared(self) -> &'static str {
+        match self {
+            Self::Nothing => "octets",
+            Self::InlinedStyles => "all but styles",
+            Self::Mjml => "words",
+        }
+    }
+}
+
 /// The campaigns of one workspace, and what their letters should say.
 pub(crate) struct Corpus {
     /// Where they lie.
@@ -75,20 +108,26 @@ impl Corpus {
         Self { workspace, campaigns, expected }
     }
 
-    /// Writes a campaign for each page, by name, to one person through the built-in sandbox.
-    pub(crate) fn of_pages(pages: &[(String, String)]) -> Self {
+    /// Writes a campaign for each page, to one person through the built-in sandbox.
+    pub(crate) fn of_pages(pages: &[Page], treatment: Treatment) -> Self {
         let workspace = Workspace::empty();
         workspace.write("campaigns/relays.toml", "[relays.desk]\npreset = \"sandbox\"\n");
         let mut expected = HashMap::new();
-        for (name, page) in pages {
+        let (css, file) = match treatment {
+            Treatment::Nothing => ("false", "body.html.hbs"),
+            Treatment::InlinedStyles => ("true", "body.html.hbs"),
+            Treatment::Mjml => ("true", "body.mjml.hbs"),
+        };
+        for Page { name, written, read } in pages {
             let address = format!("{name}@example.net");
             workspace.write(&format!("campaigns/{name}/campaign.toml"), expect::PAGE_CAMPAIGN);
             workspace.write(&format!("campaigns/{name}/recipients.csv"), format!("email\n{address}\n"));
-            workspace.write(&format!("templates/{name}/body.html.hbs"), page);
+            workspace.write(&format!("templates/{name}/{file}"), written);
             workspace.edit(&format!("campaigns/{name}/campaign.toml"), "NAME", name);
-            expected.insert(address.clone(), expect::of_page(name, &address, page));
+            workspace.edit(&format!("campaigns/{name}/campaign.toml"), "CSS", css);
+            expected.insert(address.clone(), expect::of_page(name, &address, read, treatment.compared()));
         }
-        Self { workspace, campaigns: pages.iter().map(|(name, _)| (name.clone(), 1)).collect(), expected }
+        Self { workspace, campaigns: pages.iter().map(|page| (page.name.clone(), 1)).collect(), expected }
     }
 
     /// The same through the built-in sandbox, sent.

@@ -7,21 +7,21 @@ use serde_json::{Value, json};
 use super::files;
 use super::kinds::{COLUMNS, Kind, PARTIAL, Person, Row, SEPARATOR, WAY_OUT};
 
-/// The campaign of a page; `NAME` stands for its own.
+/// The campaign of a page; `NAME` stands for its own, and `CSS` for whether its styles are inlined.
 pub(super) const PAGE_CAMPAIGN: &str = r#"
 subject = "The newsletter"
 from = "Example News <news@example.com>"
 template = "NAME"
 relays = ["desk"]
 [html]
-inline_css = false
+inline_css = CSS
 text = false
 [unsubscribe]
 mailto = "unsubscribe@example.com"
 "#;
 
-/// What the message of a page should say: the page as it is.
-pub(super) fn of_page(name: &str, address: &str, page: &str) -> Value {
+/// What the message of a page should say: the page, in what `compared` says of it.
+pub(super) fn of_page(name: &str, address: &str, page: &str, compared: &str) -> Value {
     json!({
         "campaign": name,
         "from": { "name": "Example News", "address": "news@example.com" },
@@ -30,6 +30,7 @@ pub(super) fn of_page(name: &str, address: &str, page: &str) -> Value {
         "subject": "The newsletter",
         "text": null,
         "html": lines(page),
+        "compared": compared,
         "headers": {},
         "list_id": null,
         "link": false,
