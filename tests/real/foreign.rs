@@ -205,7 +205,7 @@ fn of_mjml() -> Vec<Page> {
             .arg("--stdout")
             .output()
             .unwrap_or_else(|error| panic!("mjml: {error}"));
-        assert!(output.status.success(), "{path:?}: {}", text(&output.stderr));
+        assert!(output.status.success(), "{}: {}", path.display(), text(&output.stderr));
         Page { name: name_of(&path), written: read(&path), read: text(&output.stdout) }
     };
     let pages: Vec<Page> = files(&folder).into_iter().map(page).collect();
@@ -215,12 +215,12 @@ fn of_mjml() -> Vec<Page> {
 
 #[track_caller]
 fn read(path: &Path) -> String {
-    fs::read_to_string(path).unwrap_or_else(|error| panic!("{path:?}: {error}"))
+    fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
 #[track_caller]
 fn files(folder: &Path) -> Vec<PathBuf> {
-    let entries = fs::read_dir(folder).unwrap_or_else(|error| panic!("{folder:?}: {error}"));
+    let entries = fs::read_dir(folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
     entries.map(|entry| entry.expect("a folder can be listed").path()).collect()
 }
 

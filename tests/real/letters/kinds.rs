@@ -207,13 +207,11 @@ impl Kind {
 
     /// What its bodies are written in, by their files.
     fn templates(&self) -> Vec<(&'static str, &'static str)> {
-        match self.made_of {
-            Some(template) => vec![template],
-            None => {
-                let bodies = [("body.txt", self.text), ("body.html", self.html)];
-                bodies.into_iter().filter_map(|(file, template)| Some((file, template?))).collect()
-            }
+        if let Some(template) = self.made_of {
+            return vec![template];
         }
+        let bodies = [("body.txt", self.text), ("body.html", self.html)];
+        bodies.into_iter().filter_map(|(file, template)| Some((file, template?))).collect()
     }
 
     /// Writes the files of the campaign.
