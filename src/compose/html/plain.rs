@@ -297,6 +297,12 @@ impl Writer<'_> {
             }
             Kind::Value => self.write(shown),
             Kind::Open => {
+                // What a loop repeats has a line break before it; the empty line stands once, before the loop. The
+                // break right behind a tag that is alone on its line is no part of the text, so there is one more.
+                if shown.starts_with("{{#each") && self.gap.lines > 1 && !self.out.is_empty() {
+                    (1..self.gap.lines).for_each(|_| self.out.push('\n'));
+                    self.gap.lines = 2;
+                }
                 self.blocks.push(Block { before: self.gap, after: Gap::default() });
                 self.out.push_str(shown);
             }
@@ -359,7 +365,7 @@ mod tests {
             ("<p>Dear {{name}},</p><p>hi</p>", "Dear {{name}},\n\nhi"),
             (
                 "<p>x</p><table>{{#each items}}<tr><td>{{this}}</td></tr>{{/each}}</table><p>y</p>",
-                "x{{#each items}}\n\n{{this}}{{/each}}\n\ny",
+                "x\n{{#each items}}\n\n{{this}}{{/each}}\n\ny",
             ),
             ("Hello {{#if t}}Dr {{/if}}Bob", "Hello{{#if t}} Dr{{/if}} Bob"),
             ("<p>a</p>{{#if b}}<p>c</p>{{else}}<p>d</p>{{/if}}e", "a{{#if b}}\n\nc{{else}}\n\nd{{/if}}\n\ne"),

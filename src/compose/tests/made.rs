@@ -48,6 +48,13 @@ fn a_row_decides_on_the_text_where_html_comes_out_of_a_cell() {
 }
 
 #[test]
+fn items_of_a_loop_stand_line_by_line() {
+    let html = "<p>You ordered:</p>\n<ul>\n{{#each items}}\n<li>{{this}}</li>\n{{/each}}\n</ul>\n<p>Bye</p>";
+    let (text, _) = bodies(making(html), ["Ada", "", "bread;milk", ""]);
+    assert_eq!(text.as_deref(), Some("You ordered:\n\n- bread\n- milk\n\nBye\n"));
+}
+
+#[test]
 fn partials_are_part_of_the_whole() {
     let content = Content {
         partials: sources([
