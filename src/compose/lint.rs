@@ -11,6 +11,7 @@ use crate::mail::{Content, Fault, Mode, Place, Severity, Source, nearest};
 use super::converted::Converted;
 use super::headers;
 use super::html;
+use super::leftovers;
 use super::names::{BUILT_IN, DATA, Names, UNSUBSCRIBE_URL};
 use super::parse::{self, Parsed};
 use super::scope::Beside;
@@ -109,6 +110,7 @@ impl<'a> Survey<'a> {
             }
         }
         survey.faults.extend(html::look(content));
+        survey.faults.extend(leftovers::look(content, names));
         survey.faults.extend(made.faults.iter().cloned());
         survey.settings(content);
         survey.unsubscribe(content, names);
@@ -252,7 +254,7 @@ impl<'a> Survey<'a> {
 }
 
 /// The templates of a message, in its order.
-fn templates(content: &Content) -> impl Iterator<Item = (Role<'_>, &Source)> {
+pub(super) fn templates(content: &Content) -> impl Iterator<Item = (Role<'_>, &Source)> {
     let headers = content.headers.iter().map(|(name, source)| (Role::Header(name.as_str()), source));
     let words = content.all_words().enumerate().flat_map(|(place, words)| {
         let bodies = [

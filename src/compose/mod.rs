@@ -9,7 +9,7 @@
 //! - `preview`: the same, [to be looked at](Preview);
 //! - [`lint`]: what is wrong with the templates, before anything is rendered; beneath it `parse`, `scan`
 //!   (the tags), `walk` and `calls` (the tree), `scope` and `path` (what a name means where), `markup` (HTML);
-//! - [`unused`]: what no template asks for;
+//! - `leftovers`: what other tools would fill in; [`unused`]: what no template asks for;
 //! - `converted`: HTML and text of bodies in Markdown (`marked`) and MJML;
 //! - `template`: renders one template, by its program or through handlebars; `names`: what a name stands for;
 //! - `compile`: from the tree to a `program`; `places` (what stands for a name), `standing` (tags alone on
@@ -44,6 +44,7 @@ mod formats;
 mod functions;
 mod headers;
 mod html;
+mod leftovers;
 mod lint;
 mod locale;
 mod markdown;
