@@ -34,7 +34,7 @@ const AFTER_HELP: &str = "\
 Examples:
   mailrun check                  every campaign
   mailrun check autumn
-  mailrun check autumn -v        every row that is left out
+  mailrun check autumn -v        every row that is left out, and what else is worth knowing
   mailrun check autumn --fix-csv clean.csv
   mailrun check autumn --dns     and what DNS says of who sends
   mailrun check autumn --unused  columns, data and partials that no template asks for
@@ -154,8 +154,9 @@ fn check(
         return Ok(exit);
     }
     diagnostic::show_faults(&faults);
-    for note in desk.notes() {
-        operator.printer.note(&escape::line(&note));
+    let asides = if operator.printer.is_verbose() { desk.asides() } else { Vec::new() };
+    for note in desk.notes().iter().chain(&asides) {
+        operator.printer.note(&escape::line(note));
     }
     if errors > 0 {
         let mend = counted(errors, "fault");

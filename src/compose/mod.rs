@@ -82,7 +82,7 @@ mod words;
 pub use composer::Composer;
 pub use dkim::{KeyFault, KeyKind, PrivateKey, Published, Signer, SigningError, Stamps};
 pub use error::{Checked, FaultKind, RowFault};
-pub use html::{Wanted, notes, wanted_pictures, wanted_sheets};
+pub use html::{Wanted, asides, notes, wanted_pictures, wanted_sheets};
 pub use lint::lint;
 pub use preview::Preview;
 pub use tail::{Enclosed, Reader};

@@ -117,6 +117,11 @@ impl Desk {
         self.campaign.notes.iter().cloned().chain(self.signing_note()).chain(made).collect()
     }
 
+    /// What is worth knowing for whoever asks for more.
+    pub fn asides(&self) -> Vec<String> {
+        compose::asides(&self.campaign.content)
+    }
+
     /// The relays at which somebody logs in and no password is set or was given, each with its user: ask
     /// for it, and [give it](Self::give_password).
     pub fn passwords_wanted(&self) -> Vec<(RelayName, String)> {

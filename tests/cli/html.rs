@@ -95,3 +95,13 @@ fn a_link_that_nobody_may_follow_stops_the_campaign() {
     told.says("templates/letter/body.html.hbs:2:25").says("javascript:");
     workspace.mailrun(&["send", "letter", "--yes"]).ends(10).says("javascript:");
 }
+
+#[test]
+fn colours_that_know_no_dark_are_told_to_who_asks_for_more() {
+    let workspace = workspace();
+    workspace.edit("templates/letter/style.css", "20px", "20px; color: #333");
+    workspace.mailrun(&["check", "letter"]).ends(0).never_says("in the dark");
+    workspace.mailrun(&["check", "letter", "-v"]).ends(0).says("style.css sets colours and does not say");
+    workspace.edit("templates/letter/style.css", "@media print", "@media (prefers-color-scheme: dark)");
+    workspace.mailrun(&["check", "letter", "-v"]).ends(0).never_says("in the dark");
+}

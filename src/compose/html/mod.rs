@@ -12,9 +12,11 @@
 //! - [`css`]: the rules of stylesheets, written into elements;
 //! - [`plain`]: a text body; [`entities`]: the characters that HTML names;
 //! - [`make`](Made): all of that for a campaign; [`rendered`](text): what is left for a message by itself;
-//! - [`lint`](look): what mail programs will not show as it was meant; [`links`]: where it leads.
+//! - [`lint`](look): what mail programs will not show as it was meant; [`links`]: where it leads;
+//! - [`dark`](asides()): whether colours know of the dark.
 
 mod css;
+mod dark;
 mod edits;
 mod entities;
 mod images;
@@ -26,6 +28,7 @@ mod plain;
 mod rendered;
 mod tokens;
 
+pub use dark::asides;
 pub use images::{Wanted, wanted_pictures, wanted_sheets};
 pub use make::notes;
 
