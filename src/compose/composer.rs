@@ -34,10 +34,13 @@ use super::token::{self, CampaignTag, Keys, RecipientTag};
 use super::unsubscribe::{self, Whose};
 use super::verp;
 use super::walk::Language;
+use super::whence;
 
 /// Composes the messages of one plan.
 pub struct Composer {
     pub(super) content: Arc<Content>,
+    /// The content before anything was made of its bodies: faults have their places in it.
+    pub(super) written: Arc<Content>,
     pub(super) keys: Keys,
     pub(super) campaign: CampaignTag,
     plan: PlanId,
@@ -104,12 +107,13 @@ impl Composer {
     /// templates.
     pub fn new(content: Arc<Content>, keys: &Keys, plan: PlanId) -> Result<Self, Vec<Fault>> {
         let names = Names::new(&content);
+        let written = Arc::clone(&content);
         let Bodies { content, after, heed } = bodies(content, &names)?;
         let partials = Partials::new(&content);
         let made = Converted::default();
         let survey = Survey::new(&content, &made, &names, &partials);
         if survey.has_errors() {
-            return Err(survey.faults);
+            return Err(whence::traced(&written, survey.faults));
         }
         let mut parts = Parts::default();
         parts.letters.resize_with(content.all_words().count(), Letter::default);
@@ -173,6 +177,7 @@ impl Composer {
             campaign,
             plan,
             content,
+            written,
         })
     }
 
@@ -301,13 +306,14 @@ impl Composer {
             }
             Unsound::Render(_) => None,
         };
-        RowFault {
-            kind: stop.unsound.kind(),
-            row: recipient.row,
-            column: column.map(|(name, _)| name.to_owned()),
-            what: format!("{what}: {}", stop.unsound),
-            place: stop.place,
-        }
+        let column = column.map(|(name, _)| name.to_owned());
+        let what = format!("{what}: {}", stop.unsound);
+        let (what, place) = match stop.place.map(|place| whence::trace(&self.written, *place)) {
+            None => (what, None),
+            Some(Ok(place)) => (what, Some(Box::new(place))),
+            Some(Err(file)) => (format!("{what} (in {file})"), None),
+        };
+        RowFault { kind: stop.unsound.kind(), row: recipient.row, column, what, place }
     }
 }
 

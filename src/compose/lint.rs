@@ -18,6 +18,7 @@ use super::scope::Beside;
 use super::unsubscribe::Whose;
 use super::verp::{LONGEST, LONGEST_LOCAL_PART};
 use super::walk::{self, Language};
+use super::whence;
 
 /// Everything that is wrong with the templates of a campaign, errors and warnings, in the order of the
 /// message: subject, bodies, headers, name, unsubscribe link.
@@ -109,6 +110,7 @@ impl<'a> Survey<'a> {
                 Err(fault) => survey.faults.push(*fault),
             }
         }
+        survey.faults = whence::traced(content, survey.faults);
         survey.faults.extend(html::look(content));
         survey.faults.extend(leftovers::look(content, names));
         survey.faults.extend(made.faults.iter().cloned());

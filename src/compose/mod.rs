@@ -10,7 +10,8 @@
 //! - [`lint`]: what is wrong with the templates, before anything is rendered; beneath it `parse`, `scan`
 //!   (the tags), `walk` and `calls` (the tree), `scope` and `path` (what a name means where), `markup` (HTML);
 //! - `leftovers`: what other tools would fill in; [`unused`]: what no template asks for;
-//! - `converted`: HTML and text of bodies in Markdown (`marked`) and MJML;
+//! - `converted`: HTML and text of bodies in Markdown (`marked`) and MJML; `whence`: where in the file what
+//!   was found in them stands;
 //! - `template`: renders one template, by its program or through handlebars; `names`: what a name stands for;
 //! - `compile`: from the tree to a `program`; `places` (what stands for a name), `standing` (tags alone on
 //!   their line); `run`: follows the program for a row; `pen`: writes what it says;
@@ -77,6 +78,7 @@ mod unsubscribe;
 mod unused;
 mod verp;
 mod walk;
+mod whence;
 mod words;
 
 pub use composer::Composer;

@@ -96,3 +96,37 @@ fn a_body_that_gmail_clips_is_told_by_row() {
     assert_eq!((found.len(), found[0].row), (1, 7));
     assert!(found[0].what.starts_with("its HTML has 104449 octets"), "{}", found[0].what);
 }
+
+#[test]
+fn a_fault_of_a_row_stands_where_it_was_written_whatever_was_made_of_the_file() {
+    let css = "<style>p{color:red}\n\n</style>";
+    let twice = "<p>x</p>\n<p>{{city}}</p>\n{{#if items}}<b>{{date city}}</b>{{/if}}\n<p>{{date city}}</p>";
+    let table: [(&str, String, &str, &str); 7] = [
+        ("t.hbs", "<p>a</p>\n\n<p>{{date city}}</p>".into(), "", "t.hbs:3:4"),
+        ("t.hbs", format!("{css}<p>a</p>\n<p>{{{{date city}}}}</p>"), "", "t.hbs:4:4"),
+        ("t.hbs", format!("{css}\n{twice}"), "", "t.hbs:7:4"),
+        (
+            "t.hbs",
+            format!("{css}\n{{{{> part}}}}"),
+            "<p>b</p>\n<p>{{date city}}</p>",
+            "partials/part.hbs:2:4",
+        ),
+        ("b.md.hbs", "# a\nb\n\n- {{date city}}\n".into(), "", "b.md.hbs:4:3"),
+        // In the file and in a partial of it: nobody can tell which.
+        ("t.hbs", format!("{css}{{{{> part}}}}<i>{{{{date city}}}}</i>"), "<p>{{date city}}</p>", ""),
+        ("b.md.hbs", "[x] {{date city}} [x]\n\n[x]: https://e.com/{{date city}}\n".into(), "", ""),
+    ];
+    for (file, html, partial, place) in table {
+        let mut content = making("");
+        content.html = Some(Source::file(file, html.as_str()));
+        content.partials = sources([("part", partial)]);
+        for text in [None, Some(source("x"))] {
+            let content = Content { text, ..content.clone() };
+            let fault = composer(content).check(&row(["Ada", "Ulm", "", ""])).expect_err(&html);
+            assert_eq!(fault.kind.name(), "value");
+            let said = fault.place.as_ref().map(ToString::to_string).unwrap_or_default();
+            assert_eq!(said, place, "{html}: {fault}");
+            assert!(!place.is_empty() || fault.what.ends_with(&format!("(in {file})")), "{fault}");
+        }
+    }
+}
