@@ -9,6 +9,7 @@ use icu_datetime::fieldsets::enums::{CompositeDateTimeFieldSet, DateAndTimeField
 use icu_datetime::fieldsets::{YMD, YMDE};
 use icu_datetime::input::{DateTime as Both, Time};
 use icu_datetime::options::TimePrecision;
+use icu_locale_core::Locale as Tag;
 use jiff::civil::{Date, DateTime};
 use jiff::fmt::strtime::{self, BrokenDownTime};
 use jiff::tz::TimeZone;
@@ -18,6 +19,7 @@ use crate::mail::nearest;
 
 use super::amount::shown;
 use super::functions::Misuse;
+use super::kept::Kept;
 use super::locale::{Locale, Setting};
 
 /// The lengths of a date, in words.
@@ -26,6 +28,13 @@ const STYLES: [&str; 4] = ["short", "medium", "long", "full"];
 const TIMES: [&str; 2] = ["short", "medium"];
 /// What a date without another word looks like.
 pub(super) const DEFAULT_STYLE: &str = "medium";
+
+/// A language, and the words for day and time.
+type Wanted = (Tag, Option<&'static str>, Option<&'static str>);
+
+thread_local! {
+    static DATES: Kept<Wanted, DateTimeFormatter<CompositeDateTimeFieldSet>> = const { Kept::new() };
+}
 
 /// What a cell says.
 #[derive(Debug, Clone, PartialEq)]
@@ -140,8 +149,7 @@ fn by_language(
 ) -> Result<String, Misuse> {
     let style = style.map(|style| word(style, &STYLES, "there is no date style")).transpose()?;
     let precision = time.map(|time| word(time, &TIMES, "there is no time style")).transpose()?;
-    let precision =
-        precision.map(|word| if word == "short" { TimePrecision::Minute } else { TimePrecision::Second });
+    let key = (language.tag().clone(), style, precision);
     let unknown = || Misuse::new(format!("there are no dates for the locale `{}`", language.tag()));
     let (day, time) = match moment {
         Moment::Day(_) if precision.is_some() => {
@@ -156,13 +164,14 @@ fn by_language(
         .map_err(|_| out_of_range())?;
     let time = Time::try_new(part(time.hour())?, part(time.minute())?, part(time.second())?, 0)
         .map_err(|_| out_of_range())?;
-    let formatter =
-        DateTimeFormatter::try_new(language.tag().into(), fields(style, precision)).map_err(|_| unknown())?;
     let date: Day<AnyCalendar> = date.to_any();
-    Ok(formatter.format(&Both { date, time }).to_string())
+    let make =
+        || DateTimeFormatter::try_new(language.tag().into(), fields(style, precision)).map_err(|_| unknown());
+    DATES.with(|kept| kept.with(key, make, |formatter| formatter.format(&Both { date, time }).to_string()))
 }
 
-fn fields(style: Option<&'static str>, time: Option<TimePrecision>) -> CompositeDateTimeFieldSet {
+fn fields(style: Option<&str>, time: Option<&str>) -> CompositeDateTimeFieldSet {
+    let time = time.map(|word| if word == "short" { TimePrecision::Minute } else { TimePrecision::Second });
     let day = match style.unwrap_or(DEFAULT_STYLE) {
         "short" => YMD::short(),
         "long" => YMD::long(),

@@ -17,7 +17,7 @@
 //!   their line); `run`: follows the program for a row; `pen`: writes what it says;
 //! - [`html`](notes): what is made of an HTML body; `finish`: the same for one message;
 //! - `functions`: what templates may call, on a `datum`; `formats`: those that take arguments by name, and beneath
-//!   them `locale`, `dates`, `amount` and `money`; `markdown`; `taught`: the same for handlebars;
+//!   them `locale`, `dates` (and `kept`), `amount` and `money`; `markdown`; `taught`: the same for handlebars;
 //! - `headers` and `words`: clean, encode, fold; `unsubscribe`: the ways out of the list;
 //! - `body`: lines, and where in them to look; `mime`: their transfer encodings; `quoted`: quoted-printable;
 //! - [`tail`](Enclosed): pictures and attachments; `own`: those of one recipient; `parameter`:
@@ -45,6 +45,7 @@ mod formats;
 mod functions;
 mod headers;
 mod html;
+mod kept;
 mod leftovers;
 mod lint;
 mod locale;
