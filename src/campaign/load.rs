@@ -274,6 +274,7 @@ impl Draft<'_> {
             locale,
             data: templates.data,
             zone: None,
+            fronts: templates.fronts,
         })
     }
 

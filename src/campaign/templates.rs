@@ -8,13 +8,13 @@
 
 use std::collections::BTreeMap;
 
-use crate::mail::{Fault, Source, Variant, Wording, nearest};
+use crate::mail::{Fault, Front, Source, Variant, Wording, nearest};
 
 use super::files::{FileError, Files};
 use super::meanings;
 use super::settings::CampaignText;
 use super::sheet::{Sheet, Wrong};
-use super::whole;
+use super::whole::{self, Bodies};
 use super::wordings::{self, Letter};
 
 /// The folder of all templates, and in it and in each template that of partials.
@@ -28,6 +28,8 @@ pub(super) struct Templates {
     pub(super) wordings: Vec<Wording>,
     pub(super) variants: Vec<Variant>,
     pub(super) partials: BTreeMap<String, Source>,
+    /// What the front matter of bodies says, by their files.
+    pub(super) fronts: BTreeMap<String, Front>,
     /// What the data file holds.
     pub(super) data: Option<serde_json::Value>,
     /// Every file that was read, with the hash of its text.
@@ -73,7 +75,9 @@ impl Templates {
                 sheet.push(fault.hint(format!("call it body.{kind}.hbs")));
             }
         }
-        let (front, text, html) = whole::bodies(markdown, mjml, (text, html), sheet);
+        let Bodies { subject: front, front: said, text, html } =
+            whole::bodies(markdown, mjml, (text, html), sheet);
+        self.fronts.extend(said);
         if let (Some(front), Some(file)) = (&front, &subject_file) {
             let fault = Fault::error(format!("the subject stands in {} and in {}", front.file, file.file));
             sheet.push(fault.hint("keep one of the two"));
@@ -117,7 +121,9 @@ impl Templates {
             let markdown = name_of("body.", ".md").and_then(&mut file);
             let mjml = name_of("body.", ".mjml").and_then(&mut file);
             let subject = name_of("subject.", "").and_then(&mut file).map(wordings::one_line);
-            let (front, text, html) = whole::bodies(markdown, mjml, (text, html), sheet);
+            let Bodies { subject: front, front: said, text, html } =
+                whole::bodies(markdown, mjml, (text, html), sheet);
+            self.fronts.extend(said);
             let subject = subject.or(front);
             let subject = wordings::subject_in(letter, &tag, subject, sheet).unwrap_or_else(|| {
                 let what = format!("{folder}: there is a body in `{tag}` and no subject");

@@ -4,10 +4,10 @@
 //! it is written, and so cannot become markup. What a file is is told by its name. The lint reads the file as it was
 //! written, so that every fault has its place there.
 
-use crate::mail::{Content, Fault, Source, nearest};
+use crate::mail::{Content, Fault, Front, Source, nearest};
 
 use super::lint::Role;
-use super::marked;
+use super::marked::{self, Frame, LAYOUT};
 use super::parse;
 
 /// A body that is one file for both, or HTML in another language.
@@ -77,7 +77,10 @@ impl Converted {
             let language = words.language.or(content.language.as_deref());
             if let Some(source) = words.html {
                 let html = if source.file.ends_with(MARKDOWN) {
-                    marked::html(source.text(), language, content.partials.contains_key(marked::LAYOUT))
+                    let front = content.fronts.get(&source.file);
+                    let layout = made.layout(content, front);
+                    let preheader = front.and_then(|front| front.preheader.as_ref()).map(Source::text);
+                    marked::html(source.text(), Frame { layout, language, preheader })
                 } else if source.file.ends_with(MJML) {
                     made.mjml(source)
                 } else {
@@ -129,6 +132,29 @@ impl Converted {
             | Role::FileName(_) => return None,
         };
         made.iter().find(|(of, _)| *of == wording).map(|(_, source)| source)
+    }
+
+    /// The partial around a body in Markdown, whose front matter is `front`.
+    fn layout<'a>(&mut self, content: &'a Content, front: Option<&Front>) -> Option<&'a str> {
+        let find = |name: &str| content.partials.get_key_value(name).map(|(name, _)| name.as_str());
+        let Some(wanted) = front.and_then(|front| front.layout.as_ref()) else { return find(LAYOUT) };
+        let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_/".contains(c);
+        if !wanted.text().chars().all(is_plain) {
+            let fault = Fault::error(format!("`{}` cannot be the name of a layout", wanted.text()));
+            let fault = fault.hint("call the partial by letters, digits, - and _");
+            self.faults.push(fault.at(parse::place(wanted, 0..wanted.text().len())));
+            return None;
+        }
+        let found = find(wanted.text());
+        if found.is_none() {
+            let fault = Fault::error(format!("there is no partial `{}` for a layout", wanted.text()));
+            let fault = match nearest(wanted.text(), content.partials.keys().map(String::as_str)) {
+                Some(near) => fault.hint(format!("did you mean `{near}`?")),
+                None => fault.hint(format!("write templates/partials/{}.hbs", wanted.text())),
+            };
+            self.faults.push(fault.at(parse::place(wanted, 0..wanted.text().len())));
+        }
+        found
     }
 
     fn mjml(&mut self, source: &Source) -> Option<String> {

@@ -111,6 +111,7 @@ impl<'a> Survey<'a> {
             }
         }
         survey.faults = whence::traced(content, survey.faults);
+        survey.preheaders(content, names, &partials.parsed);
         survey.faults.extend(html::look(content));
         survey.faults.extend(leftovers::look(content, names));
         survey.faults.extend(made.faults.iter().cloned());
@@ -168,6 +169,26 @@ impl<'a> Survey<'a> {
             }
         }
         self.parts.push(Part { role, parsed, used, written: found.written });
+    }
+
+    /// Looks at the preheaders of bodies as they were written; what is made of a body has its own in it.
+    fn preheaders(&mut self, content: &Content, names: &Names, partials: &BTreeMap<&str, Parsed<'_>>) {
+        for part in &mut self.parts {
+            let Role::Html(_) = part.role else { continue };
+            let front = content.fronts.get(&part.parsed.source.file);
+            let Some(source) = front.and_then(|front| front.preheader.as_ref()) else { continue };
+            match Parsed::new(source) {
+                Ok(parsed) => {
+                    let found = walk::walk(&parsed, partials, names, Language::Html, None);
+                    part.used.extend(found.used);
+                    found.written.into_iter().for_each(|(number, place)| {
+                        part.written.entry(number).or_insert(place);
+                    });
+                    self.faults.extend(found.faults);
+                }
+                Err(fault) => self.faults.push(*fault),
+            }
+        }
     }
 
     fn settings(&mut self, content: &Content) {

@@ -7,25 +7,50 @@
 use pulldown_cmark::{CowStr, Event, Parser, Tag, TagEnd, html as markup};
 
 use super::markdown;
+use super::pen::escaped;
 use super::scan::{self, Kind};
 
 /// The partial that a body in Markdown is put into, where there is one of that name.
 pub(super) const LAYOUT: &str = "markdown";
 
-/// The HTML of `source`: within the layout, or else a small document of its own. None if its tags do not fit.
-pub(super) fn html(source: &str, language: Option<&str>, has_layout: bool) -> Option<String> {
+/// What stands around a body.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Frame<'a> {
+    /// The partial that is given the body; none: a small document of its own.
+    pub(super) layout: Option<&'a str>,
+    /// The language of that document.
+    pub(super) language: Option<&'a str>,
+    /// Plain text with tags in it, which is there for lists of messages and hidden from readers.
+    pub(super) preheader: Option<&'a str>,
+}
+
+/// The HTML of `source` in its frame. None if its tags do not fit.
+pub(super) fn html(source: &str, frame: Frame<'_>) -> Option<String> {
     let masked = Masked::new(source)?;
     let mut body = String::with_capacity(source.len() * 2);
     markup::push_html(&mut body, masked.events().into_iter());
-    let body = masked.unmask(&body);
-    if has_layout {
-        return Some(format!("{{{{#> {LAYOUT}}}}}\n{body}{{{{/{LAYOUT}}}}}\n"));
+    let body = frame.preheader.and_then(hidden).unwrap_or_default() + &masked.unmask(&body);
+    if let Some(layout) = frame.layout {
+        return Some(format!("{{{{#> {layout}}}}}\n{body}{{{{/{layout}}}}}\n"));
     }
-    let language = language.map(|language| format!(" lang=\"{language}\"")).unwrap_or_default();
+    let language = frame.language.map(|language| format!(" lang=\"{language}\"")).unwrap_or_default();
     Some(format!(
         "<!DOCTYPE html>\n<html{language}>\n<head>\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width\">\n</head>\n<body>\n{body}</body>\n</html>\n"
     ))
+}
+
+/// A preheader as HTML that is not seen; Outlook keeps to `mso-hide`. None if its tags do not fit.
+fn hidden(preheader: &str) -> Option<String> {
+    let mut shown = String::with_capacity(preheader.len());
+    let mut done = 0;
+    for tag in scan::tags(preheader).ok()? {
+        shown.push_str(&escaped(&preheader[done..tag.span.start]));
+        shown.push_str(&preheader[tag.span.clone()]);
+        done = tag.span.end;
+    }
+    shown.push_str(&escaped(&preheader[done..]));
+    Some(format!("<div style=\"display:none;max-height:0;overflow:hidden;mso-hide:all\">{shown}</div>\n"))
 }
 
 /// The text of `source`. None if its tags do not fit.
@@ -282,7 +307,7 @@ mod tests {
     proptest! {
         #[test]
         fn no_text_breaks_it(text in r"(\{\{#if a\}\}|\{\{/if\}\}|\{\{else\}\}|\{\{n\}\}|- |\| a |\|-\|-\||1\. |> |    |\n|\n|[*_`<\[\](!a-cü]){0,30}") {
-            let _ = (html(&text, None, false), super::text(&text));
+            let _ = (html(&text, Frame::default()), super::text(&text));
         }
     }
 

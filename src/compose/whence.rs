@@ -24,10 +24,12 @@ pub(super) fn trace(written: &Content, place: Place) -> Result<Place, String> {
         let line = first.text().lines().next().unwrap_or_default().len();
         return Ok(parse::place(first, 0..line));
     }
+    let preheaders = written.fronts.values().filter_map(|front| front.preheader.as_ref());
     let mut elsewhere = written
         .partials
         .values()
         .filter(|partial| partial.file != place.file)
+        .chain(preheaders)
         .flat_map(|partial| partial.text().match_indices(tag).map(move |(at, _)| (partial, at)));
     let here: Vec<usize> = first.text().match_indices(tag).map(|(at, _)| at).collect();
     let (made, number) = place.document.match_indices(tag).fold((0, None), |(count, number), (at, _)| {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use crate::mail::{Content, Mode, Source, Wording};
+use crate::mail::{Content, Front, Mode, Source, Wording};
 use crate::store::{History, Plan};
 
 use super::enclosed;
@@ -20,6 +20,10 @@ pub(super) fn frozen_content(content: &Content, edition: u32) -> Content {
         html: wording.html.as_ref().map(bare),
         ..wording.clone()
     };
+    let front = |front: &Front| Front {
+        layout: front.layout.as_ref().map(bare),
+        preheader: front.preheader.as_ref().map(bare),
+    };
     Content {
         edition,
         wordings: content.wordings.iter().map(wording).collect(),
@@ -33,6 +37,7 @@ pub(super) fn frozen_content(content: &Content, edition: u32) -> Content {
             url: content.unsubscribe.url.as_ref().map(bare),
             mailto: content.unsubscribe.mailto.clone(),
         },
+        fronts: content.fronts.iter().map(|(file, said)| (file.clone(), front(said))).collect(),
         attachments: content.attachments.iter().map(enclosed::frozen).collect(),
         ..content.clone()
     }
@@ -49,8 +54,8 @@ pub(super) fn was_tested(history: &History, state: &Path, content: &Content) -> 
     let same = |plan: &Plan| {
         let then = &plan.head().content;
         let said = |content: &'_ Content| {
-            let Content { subject, text, html, partials, wordings, data, .. } = content.clone();
-            (subject, text, html, partials, wordings, data)
+            let Content { subject, text, html, partials, wordings, data, fronts, .. } = content.clone();
+            (subject, text, html, partials, wordings, data, fronts)
         };
         let same_bodies = said(then) == said(content);
         same_bodies && then.mode == Mode::clone(&content.mode)

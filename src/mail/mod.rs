@@ -59,4 +59,4 @@ pub use reply::{Enhanced, Phase, Reply};
 pub use retry_after::RetryAfter;
 pub use suppression::Suppression;
 pub use usage::{Charge, Usage};
-pub use wording::{Variant, Wording, Words, language_tag};
+pub use wording::{Front, Variant, Wording, Words, language_tag};

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::address::{Address, Mailbox};
-use super::wording::{Variant, Wording};
+use super::wording::{Front, Variant, Wording};
 
 /// The id of a plan: a hash over its content and its recipients.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -217,6 +217,9 @@ pub struct Content {
     /// What the data file holds, a table: the same for all recipients, as `{{data.name}}`.
     #[serde(default)]
     pub data: Option<serde_json::Value>,
+    /// What the front matter of bodies says, by their files.
+    #[serde(default)]
+    pub fronts: BTreeMap<String, Front>,
 }
 
 impl Content {
@@ -261,6 +264,7 @@ impl Content {
             locale: None,
             zone: None,
             data: None,
+            fronts: BTreeMap::new(),
         }
     }
 }

@@ -34,6 +34,15 @@ pub struct Wording {
     pub html: Option<Source>,
 }
 
+/// What the front matter of a body says of how it is shown.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Front {
+    /// The name of the partial around the body; none: the usual one.
+    pub layout: Option<Source>,
+    /// A template, in plain text, of what mail programs show beside the subject in a list of messages.
+    pub preheader: Option<Source>,
+}
+
 /// Subject and bodies of a wording, borrowed from its content.
 #[derive(Debug, Clone, Copy)]
 pub struct Words<'a> {

@@ -105,3 +105,26 @@ fn colours_that_know_no_dark_are_told_to_who_asks_for_more() {
     workspace.edit("templates/letter/style.css", "@media print", "@media (prefers-color-scheme: dark)");
     workspace.mailrun(&["check", "letter", "-v"]).ends(0).never_says("in the dark");
 }
+
+#[test]
+fn front_matter_gives_subject_layout_and_preheader() {
+    let workspace = Workspace::letter(1);
+    for body in ["txt", "html"] {
+        fs::remove_file(workspace.path(&format!("templates/letter/body.{body}.hbs"))).expect("a file");
+    }
+    workspace.write("templates/partials/frame.hbs", "<html><body>{{> @partial-block}}</body></html>\n");
+    let text = "---\npreheader: News for {{first_name}}\nlayout: frame\n---\n# Hello\n";
+    workspace.write("templates/letter/body.md.hbs", text);
+    let preview = workspace.mailrun(&["preview", "letter", "--json"]).ends(0).json();
+    let preview = if preview.is_array() { &preview[0] } else { &preview };
+    let html = preview["html"].as_str().expect("HTML");
+    assert!(html.starts_with("<html><body><div style=\"display:none;"), "{html}");
+    assert!(html.contains(">News for Person 1</div>\n<h1>Hello</h1>"), "{html}");
+    assert_eq!(preview["text"], "Hello\n");
+    workspace.mailrun(&["send", "letter", "--yes"]).ends(0);
+    workspace.edit("templates/letter/body.md.hbs", "layout: frame", "layout: farme");
+    let told = workspace.mailrun(&["check", "letter"]).ends(10);
+    told.says("templates/letter/body.md.hbs:3:9").says("did you mean `frame`?");
+    workspace.edit("templates/letter/body.md.hbs", "layout: farme", "lay-out: frame");
+    workspace.mailrun(&["check", "letter"]).ends(10).says("did you mean `layout`?");
+}

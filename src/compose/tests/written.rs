@@ -2,7 +2,7 @@
 
 use super::{composer, content, row, source, sources};
 use crate::compose::lint;
-use crate::mail::{Content, Severity, Source};
+use crate::mail::{Content, Front, Severity, Source};
 
 fn markdown(text: &str) -> Content {
     let mut content = content();
@@ -87,4 +87,68 @@ fn a_layout_is_a_partial_with_a_block_and_named_parts() {
     content.html = Some(source("{{#> layout title_of=city}}\n<b>{{first_name}}</b>\n{{/layout}}"));
     let preview = composer(content).preview(&row(["Ada", "Rom", "", ""])).expect("rendered");
     assert_eq!(preview.html.as_deref(), Some("<h1>Rom</h1><b>Ada</b>\n<p>autumn</p>\n"));
+}
+
+/// Markdown whose front matter names a layout and a preheader.
+fn fronted(text: &str, layout: Option<&str>, preheader: Option<&str>) -> Content {
+    let mut content = markdown(text);
+    let front = |text: &str| Source::file("body.md.hbs", text);
+    let front = Front { layout: layout.map(front), preheader: preheader.map(front) };
+    content.fronts.insert("body.md.hbs".to_owned(), front);
+    content.partials =
+        sources([("markdown", "<div>{{> @partial-block}}</div>"), ("letter", "<b>{{> @partial-block}}</b>")]);
+    content
+}
+
+#[test]
+fn front_matter_chooses_the_layout() {
+    let html = |layout| {
+        let preview = composer(fronted("x", layout, None)).preview(&row(["Ada", "", "", ""]));
+        preview.expect("rendered").html.expect("HTML")
+    };
+    assert_eq!(html(None), "<div><p>x</p>\n</div>\n");
+    assert_eq!(html(Some("letter")), "<b><p>x</p>\n</b>\n");
+    let table = [
+        ("lettr", "body.md.hbs:1:1: there is no partial `lettr` for a layout"),
+        ("my letter", "body.md.hbs:1:1: `my letter` cannot be the name of a layout"),
+        ("letter}}x", "body.md.hbs:1:1: `letter}}x` cannot be the name of a layout"),
+    ];
+    for (layout, said) in table {
+        let faults = lint::lint(&fronted("x", Some(layout), None));
+        let faults: Vec<String> = faults.iter().map(ToString::to_string).collect();
+        assert_eq!(faults, [said]);
+    }
+}
+
+#[test]
+fn a_preheader_is_hidden_at_the_top_of_the_html_and_is_no_markup() {
+    let hidden = "<div style=\"display:none;max-height:0;overflow:hidden;mso-hide:all\">";
+    let preheader = Some("{{city}} & <b>{{#if title}}{{title}}{{/if}}</b>");
+    let mut content = fronted("# x", None, preheader);
+    content.partials.clear();
+    let preview = composer(content).preview(&row(["", "<Rom>", "", "Dr."])).expect("rendered");
+    let html = preview.html.expect("HTML");
+    let body = html.split("<body>\n").nth(1).expect("a body");
+    let expected = format!("{hidden}&lt;Rom&gt; &amp; &lt;b&gt;Dr.&lt;/b&gt;</div>\n<h1>x</h1>\n");
+    assert!(body.starts_with(&expected), "{body}");
+    assert_eq!(preview.text.as_deref(), Some("x\n"));
+    let preview = composer(fronted("x", Some("letter"), Some("y"))).preview(&row(["", "", "", ""]));
+    let html = preview.expect("rendered").html;
+    assert_eq!(html, Some(format!("<b>{hidden}y</div>\n<p>x</p>\n</b>\n")));
+}
+
+#[test]
+fn a_preheader_is_checked_like_any_template() {
+    let table = [
+        ("{{ctiy}}", "body.md.hbs:1:3: `ctiy` is unknown: no column or value has that name"),
+        ("a {{#if city}}", "body.md.hbs:1:3: "),
+    ];
+    for (preheader, said) in table {
+        let faults = lint::lint(&fronted("x", None, Some(preheader)));
+        let faults: Vec<String> = faults.iter().map(ToString::to_string).collect();
+        assert!(faults.len() == 1 && faults[0].starts_with(said), "{preheader}: {faults:?}");
+    }
+    let composer = composer(fronted("x", None, Some("{{city}}")));
+    let checked = composer.check(&row(["Ada", "", "", ""])).expect("rendered");
+    assert_eq!(checked.findings[0].place.as_ref().map(ToString::to_string), Some("body.md.hbs:1:3".into()));
 }
