@@ -223,6 +223,9 @@ fn sheet(preset: Preset, width: Width) -> String {
                 (None, Some(domain)) if key == "spf" => {
                     page.line(format_args!("  an SPF record includes {domain}"));
                 }
+                (None, _) if key == "smtputf8" && preset.lacks_smtputf8() => {
+                    page.line(format_args!("  takes no address with letters beyond ASCII before the @"));
+                }
                 (None, _) => page.line(format_args!("  {key} is not set")),
             }
         }
