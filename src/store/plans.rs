@@ -48,6 +48,8 @@ impl RowsEach {
     }
 }
 
+/// How often a plan is put in its place that others remove meanwhile.
+const PUBLISHING: u32 = 8;
 /// The version of `plan.json`.
 const VERSION: u8 = 1;
 /// How much is gathered before it is written.
@@ -193,7 +195,7 @@ impl PlanWriter {
             write_durably(&self.folder.join("batches"), &starts(batches))?;
         }
         write_durably(&self.folder.join("plan.json"), &json)?;
-        self.publish(id, &json)?;
+        self.publish(id)?;
         Ok(id)
     }
 
@@ -205,21 +207,30 @@ impl PlanWriter {
         sync_parent(&self.folder.join("rows"))
     }
 
-    fn publish(&mut self, id: PlanId, json: &[u8]) -> Result<(), StoreError> {
+    /// Gives the plan its place, or only what it knows of the list where the same plan stands there already.
+    /// Planning takes no lock: another process may put the same plan there, or remove it, at the same moment.
+    fn publish(&mut self, id: PlanId) -> Result<(), StoreError> {
         let place = self.plans.join(id.to_string());
-        match fs::rename(&self.folder, &place) {
-            Ok(()) => {
-                self.kept = true;
-                sync_parent(&place)
+        let mut last = None;
+        for _ in 0..PUBLISHING {
+            match fs::rename(&self.folder, &place) {
+                Ok(()) => {
+                    self.kept = true;
+                    return sync_parent(&place);
+                }
+                Err(error)
+                    if error.kind() == io::ErrorKind::DirectoryNotEmpty
+                        || error.kind() == io::ErrorKind::AlreadyExists => {}
+                Err(error) => return Err(self.failed(error)),
             }
-            Err(error)
-                if error.kind() == io::ErrorKind::DirectoryNotEmpty
-                    || error.kind() == io::ErrorKind::AlreadyExists =>
-            {
-                super::folder::replace_file(&place.join("plan.json"), json)
+            let file = place.join("plan.json");
+            match fs::rename(self.folder.join("plan.json"), &file) {
+                Ok(()) => return sync_parent(&file),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => last = Some(error),
+                Err(error) => return Err(self.failed(error)),
             }
-            Err(error) => Err(self.failed(error)),
         }
+        Err(self.failed(last.unwrap_or_else(|| io::Error::from(io::ErrorKind::NotFound))))
     }
 }
 

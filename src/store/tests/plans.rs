@@ -120,6 +120,27 @@ fn equal_plans_are_one_plan_and_others_are_not() {
 }
 
 #[test]
+fn the_same_plan_can_be_made_by_many_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let state = folder.path().join(".mailrun");
+    let personal = Batches::Personal { recipients: 5 };
+    let first = write(&state, 5, 0, &personal);
+    std::thread::scope(|scope| {
+        for planner in 1..=8 {
+            let (state, personal) = (&state, &personal);
+            scope.spawn(move || {
+                for _ in 0..25 {
+                    assert_eq!(write(state, 5, planner, personal), first);
+                }
+            });
+        }
+    });
+    Plan::open(&state, first).unwrap().verify().unwrap();
+    let left: Vec<_> = fs::read_dir(state.join("plans")).unwrap().collect();
+    assert_eq!(left.len(), 1, "{left:?}");
+}
+
+#[test]
 fn a_plan_given_up_leaves_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let state = folder.path().join(".mailrun");
