@@ -12,7 +12,6 @@ use toml::Spanned;
 use crate::mail::{Attachment, nearest};
 
 use super::files::{FileError, Files};
-use super::meanings;
 use super::settings::{AttachmentText, Text};
 use super::sheet::{Sheet, Wrong};
 
@@ -84,7 +83,7 @@ fn hash(files: &Files, folder: &str, path: &Text, sheet: &mut Sheet) -> Option<b
             Some(blake3::hash(&octets))
         }
         Err(error) => {
-            let wrong = Wrong::new(format!("{folder}/{typed}: {}", meanings::told(&error)));
+            let wrong = Wrong::new(format!("{folder}/{typed}: {}", error.told()));
             let wrong = match &error {
                 FileError::Missing => wrong.hint(similar(files, folder, typed)),
                 FileError::TooLarge { .. } => wrong.hint("put it on a server and link to it"),

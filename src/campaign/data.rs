@@ -9,7 +9,6 @@ use toml::Value as Toml;
 use crate::mail::{Fault, Place};
 
 use super::files::{FileError, Files};
-use super::meanings;
 use super::sheet::Sheet;
 
 /// Octets of a data file: an articles' list of a newsletter has a few thousand.
@@ -36,7 +35,7 @@ pub(super) fn read(
         match files.text(&file) {
             Ok(text) => found.push((file, form, text)),
             Err(FileError::Missing) => {}
-            Err(error) => sheet.push(Fault::error(format!("{file}: {}", meanings::told(&error)))),
+            Err(error) => sheet.push(Fault::error(format!("{file}: {}", error.told()))),
         }
     }
     if let [(first, ..), (second, ..)] = &found[..] {

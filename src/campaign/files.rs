@@ -50,6 +50,21 @@ pub enum FileError {
     System(#[source] io::Error),
 }
 
+impl FileError {
+    /// What went wrong, with its cause, in words that fit after the name of the file.
+    pub fn told(&self) -> String {
+        match self {
+            Self::System(cause) => cause.to_string().to_lowercase(),
+            Self::Missing
+            | Self::Outside
+            | Self::Astray
+            | Self::NotRegular
+            | Self::TooLarge { .. }
+            | Self::NotText { .. } => self.to_string(),
+        }
+    }
+}
+
 /// The files of one workspace.
 #[derive(Debug)]
 pub struct Files {

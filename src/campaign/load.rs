@@ -105,7 +105,7 @@ impl Campaign {
         let files = meanings::files(workspace)?;
         let file = format!("{folder}/campaign.toml");
         let document =
-            files.text(&file).map_err(|error| Fault::error(format!("{file}: {}", meanings::told(&error))))?;
+            files.text(&file).map_err(|error| Fault::error(format!("{file}: {}", error.told())))?;
         let mut sources = vec![(file.clone(), blake3::hash(document.as_bytes()))];
         let mut sheet = Sheet::new(file, document);
         let Some(text) = sheet.read::<CampaignText>(LATER) else {

@@ -12,7 +12,7 @@ use crate::mail::{Condition, Fault, Mailbox, Mode, Notify, Ret, Source, Unsubscr
 use crate::policy::{Hours, Retry, StopIf};
 
 use super::error::CampaignError;
-use super::files::{FileError, Files};
+use super::files::Files;
 use super::settings::{
     CampaignText, DsnText, RetryText, SendText, StopIfText, Text, UnsubscribeText, WindowText, Words,
 };
@@ -55,23 +55,10 @@ const OWN_HEADERS: [&str; 27] = [
     "Precedence",
 ];
 
-/// An error of a file with its cause, for a fault.
-pub(super) fn told(error: &FileError) -> String {
-    match error {
-        FileError::System(cause) => cause.to_string().to_lowercase(),
-        FileError::Missing
-        | FileError::Outside
-        | FileError::Astray
-        | FileError::NotRegular
-        | FileError::TooLarge { .. }
-        | FileError::NotText { .. } => error.to_string(),
-    }
-}
-
 /// The files of the workspace.
 pub(super) fn files(workspace: &Workspace) -> Result<Files, CampaignError> {
     Files::open(workspace).map_err(|error| {
-        Fault::error(format!("{} cannot be opened: {}", workspace.root().display(), told(&error))).into()
+        Fault::error(format!("{} cannot be opened: {}", workspace.root().display(), error.told())).into()
     })
 }
 

@@ -16,7 +16,6 @@ use super::error::CampaignError;
 use super::files::open_regular;
 use super::intake::{CHUNK, Intake};
 use super::load::Campaign;
-use super::meanings;
 use super::workspace::Workspace;
 
 /// A byte order mark in UTF-8.
@@ -79,9 +78,8 @@ impl Mending {
         let settings = &campaign.list;
         let name = settings.path.display().to_string();
         let opened = open_regular(&workspace.root().join(&settings.path));
-        let mut file: File = opened.map_err(|error| {
-            Fault::error(format!("the list {name} cannot be read: {}", meanings::told(&error)))
-        })?;
+        let mut file: File = opened
+            .map_err(|error| Fault::error(format!("the list {name} cannot be read: {}", error.told())))?;
         let unreadable = |source| CampaignError::Read { path: name.clone(), source };
         let beginning = encoding::look_through(&mut file, settings.encoding).map_err(unreadable)?;
         file.rewind().map_err(unreadable)?;

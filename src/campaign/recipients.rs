@@ -20,7 +20,6 @@ use super::files::open_regular;
 use super::filter::{Filter, Verdict};
 use super::intake::{CHUNK, Intake, ROW_LIMIT};
 use super::load::{Campaign, ListSettings};
-use super::meanings;
 use super::workspace::Workspace;
 
 /// Octets of one cell; more is no cell of a mailing list.
@@ -351,7 +350,7 @@ fn str_of(record: &ByteRecord) -> Result<&str, usize> {
 
 fn open(path: &Path, name: &str) -> Result<File, CampaignError> {
     open_regular(path).map_err(|error| {
-        let fault = Fault::error(format!("the list {name} cannot be read: {}", meanings::told(&error)));
+        let fault = Fault::error(format!("the list {name} cannot be read: {}", error.told()));
         fault.hint("name it in campaign.toml: [list] file = \"..\", relative to that file").into()
     })
 }

@@ -168,7 +168,7 @@ impl Relays {
         let document = match files.text(FILE) {
             Ok(document) => document,
             Err(FileError::Missing) => "[relays.sandbox]\npreset = \"sandbox\"\n".to_owned(),
-            Err(error) => return Err(Fault::error(format!("{FILE}: {}", meanings::told(&error))).into()),
+            Err(error) => return Err(Fault::error(format!("{FILE}: {}", error.told())).into()),
         };
         let mut sheet = Sheet::new(FILE, document);
         let Some(text) = sheet.read::<RelaysText>(LATER) else {

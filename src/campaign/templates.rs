@@ -11,7 +11,6 @@ use std::collections::BTreeMap;
 use crate::mail::{Fault, Front, Source, Variant, Wording, nearest};
 
 use super::files::{FileError, Files};
-use super::meanings;
 use super::settings::CampaignText;
 use super::sheet::{Sheet, Wrong};
 use super::whole::{self, Bodies};
@@ -105,7 +104,7 @@ impl Templates {
         let names = match files.names(folder, ".hbs") {
             Ok(names) => names,
             Err(error) => {
-                sheet.push(Fault::error(format!("{folder}: {}", meanings::told(&error))));
+                sheet.push(Fault::error(format!("{folder}: {}", error.told())));
                 Vec::new()
             }
         };
@@ -149,7 +148,7 @@ impl Templates {
             }
             Err(FileError::Missing) => None,
             Err(error) => {
-                sheet.push(Fault::error(format!("{path}: {}", meanings::told(&error))));
+                sheet.push(Fault::error(format!("{path}: {}", error.told())));
                 None
             }
         }
@@ -159,7 +158,7 @@ impl Templates {
         let names = match files.names(folder, ".hbs") {
             Ok(names) => names,
             Err(error) => {
-                return sheet.push(Fault::error(format!("{folder}: {}", meanings::told(&error))));
+                return sheet.push(Fault::error(format!("{folder}: {}", error.told())));
             }
         };
         let shared = format!("{TEMPLATES}/{PARTIALS}/");

@@ -7,7 +7,6 @@ use crate::campaign::{Campaign, FileError, Files, Pictures, Workspace, media_typ
 use crate::compose::{Wanted, wanted_pictures, wanted_sheets};
 use crate::mail::{Fault, Image, Source};
 
-use super::enclosed::told;
 use super::error::EngineError;
 
 /// Octets of a picture; every message bears it.
@@ -29,7 +28,7 @@ pub(super) fn find(workspace: &Workspace, campaign: &mut Campaign) -> Result<(),
     if pictures.is_empty() && sheets.is_empty() {
         return Ok(());
     }
-    let files = Files::open(workspace).map_err(|error| Fault::error(told(&error)));
+    let files = Files::open(workspace).map_err(|error| Fault::error(error.told()));
     let files = files.map_err(|fault| EngineError::Faults(vec![fault]))?;
     let mut faults = Vec::new();
     for wanted in pictures {
@@ -81,7 +80,7 @@ fn read(files: &Files, wanted: &Wanted, limit: u64) -> Result<(String, Vec<u8>),
             Ok(octets) => return Ok((file.clone(), octets)),
             Err(FileError::Missing) => {}
             Err(error) => {
-                let what = format!("{file} cannot be read: {}", told(&error));
+                let what = format!("{file} cannot be read: {}", error.told());
                 return Err(Box::new(Fault::error(what).at(wanted.place.clone())));
             }
         }

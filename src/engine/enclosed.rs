@@ -98,28 +98,15 @@ fn enclosed(workspace: &Workspace, content: &Content) -> Result<Enclosed, Engine
         });
     }
     let read = Arc::new(move |path: &str| {
-        files.enclosed(&folder, path, ATTACHMENT_LIMIT).map(Bytes::from).map_err(|error| told(&error))
+        files.enclosed(&folder, path, ATTACHMENT_LIMIT).map(Bytes::from).map_err(|error| error.told())
     });
     Ok(Enclosed { images, attachments, read })
 }
 
 fn unread(file: &str, error: &FileError) -> EngineError {
-    EngineError::Differs { what: vec![format!("the file {file}: {}", told(error))] }
+    EngineError::Differs { what: vec![format!("the file {file}: {}", error.told())] }
 }
 
 fn differs(faults: &[Fault]) -> EngineError {
     EngineError::Differs { what: faults.iter().map(|fault| fault.what.clone()).collect() }
-}
-
-/// An error of a file with its cause, in words.
-pub(super) fn told(error: &FileError) -> String {
-    match error {
-        FileError::System(cause) => cause.to_string().to_lowercase(),
-        FileError::Missing
-        | FileError::Outside
-        | FileError::Astray
-        | FileError::NotRegular
-        | FileError::TooLarge { .. }
-        | FileError::NotText { .. } => error.to_string(),
-    }
 }
